@@ -1,0 +1,61 @@
+"""Channels to other programs, one per target, shared by all who call it."""
+
+from typing import Self
+
+import grpc
+
+from joygrpc.telemetry import REQUEST_ID_METADATA, current_request_id
+
+CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
+    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.http2.max_frame_size", 4 << 20),
+    ("grpc.http2.lookahead_bytes", 4 << 20),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_channelz", 1),
+)
+
+
+def call_metadata() -> tuple[tuple[str, str], ...]:
+    """Metadata of an outgoing call: the request id that this task works for."""
+    request_id = current_request_id()
+    return ((REQUEST_ID_METADATA, request_id),) if request_id else ()
+
+
+class ChannelPool:
+    """Channels by target (`host:port` or `unix:/path`); use as an async context manager, which closes them."""
+
+    def __init__(self) -> None:
+        self._channels: dict[tuple[str, bool], grpc.aio.Channel] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        channels, self._channels = self._channels, {}
+        for channel in channels.values():
+            await channel.close(grace=None)
+
+    def channel(self, target: str, *, tls: bool = False) -> grpc.aio.Channel:
+        """The channel to a target, made at its first use; it connects by itself, and again after a loss."""
+        key = (target, tls)
+        if key not in self._channels:
+            if tls:
+                self._channels[key] = grpc.aio.secure_channel(
+                    target, grpc.ssl_channel_credentials(), options=CHANNEL_OPTIONS
+                )
+            else:
+                self._channels[key] = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
+        return self._channels[key]
+
+    async def drop(self, target: str, *, tls: bool = False) -> None:
+        """Close and forget the channel to a target."""
+        channel = self._channels.pop((target, tls), None)
+        if channel is not None:
+            await channel.close(grace=None)
+
+    def __repr__(self) -> str:
+        return f"<ChannelPool {len(self._channels)} channels>"

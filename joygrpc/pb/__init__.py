@@ -1,0 +1,1 @@
+"""Generated messages and services; made by `scripts/generate_protos`, never edited."""
