@@ -127,7 +127,7 @@ class EdgeEndpoint(rpc.EdgeServiceServicer):
     def __init__(self, hub: EdgeHub) -> None:
         self._hub = hub
 
-    async def WatchNode(  # noqa: N802 - the name is the contract's
+    async def WatchNode(
         self,
         request_iterator: AsyncIterator[pb.WatchNodeRequest],
         context: Any,

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import structlog
@@ -26,10 +26,11 @@ SECONDS = Histogram(
     ["grpc_service", "grpc_method"],
 )
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = Any
+"""A `grpc.RpcMethodHandler`, which is generic in its stubs alone."""
 
 
-class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class CallInterceptor(grpc.aio.ServerInterceptor):
     """Gives each call a request id, counts it, and turns exceptions of handlers into statuses of the error table.
 
     Unary handlers must be coroutine functions and streaming ones async generators; other handlers (health, reflection) pass through.
@@ -47,29 +48,32 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         service, _, method = handler_call_details.method.lstrip("/").partition("/")
         metadata = handler_call_details.invocation_metadata or ()
         request_id = next((str(value) for key, value in metadata if key == REQUEST_ID_METADATA), None)
+        behaviour = _behaviour(handler)
         if handler.response_streaming:
-            behaviour = handler.stream_stream if handler.request_streaming else handler.unary_stream
             if not inspect.isasyncgenfunction(behaviour):
                 return handler
-            wrapped = _wrap_stream(behaviour, service, method, request_id)
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
+            wrapped: Callable[..., Any] = _wrap_stream(behaviour, service, method, request_id)
         else:
-            behaviour = handler.stream_unary if handler.request_streaming else handler.unary_unary
             if not inspect.iscoroutinefunction(behaviour):
                 return handler
             wrapped = _wrap_unary(behaviour, service, method, request_id)
-            make = (
-                grpc.stream_unary_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_unary_rpc_method_handler
-            )
-        return make(
-            wrapped, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
+        return _MAKE[handler.request_streaming, handler.response_streaming](
+            wrapped,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
         )
+
+
+_MAKE: dict[tuple[bool, bool], Callable[..., Handler]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+def _behaviour(handler: Handler) -> Any:
+    return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
 
 
 class _Observed:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Self
+from typing import Self
 
 import grpc
 from grpc_channelz.v1 import channelz
@@ -28,6 +28,7 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
 )
 
 _V1_REFLECTION = "grpc.reflection.v1.ServerReflection"
+_CHANNELZ = "grpc.channelz.v1.Channelz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class MeshServer:
         listed = [*names, health.SERVICE_NAME, reflection.SERVICE_NAME]
         if self.with_channelz:
             channelz.add_channelz_servicer(self._server)
-            listed.append(channelz.SERVICE_NAME)
+            listed.append(_CHANNELZ)
         reflection.enable_server_reflection(listed, self._server)
         self._server.add_generic_rpc_handlers((_v1_reflection(listed),))
         self.port = self._server.add_insecure_port(self.address)
@@ -91,7 +92,7 @@ class MeshServer:
         await self._server.stop(self.grace.total_seconds())
 
 
-def _v1_reflection(names: Sequence[str]) -> grpc.GenericRpcHandler[Any, Any]:
+def _v1_reflection(names: Sequence[str]) -> grpc.GenericRpcHandler:
     """Reflection under its newer name; the messages are the same on the wire as v1alpha's."""
     servicer = ReflectionServicer(names)
     handler = grpc.stream_stream_rpc_method_handler(

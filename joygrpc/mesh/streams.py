@@ -11,6 +11,7 @@ from joygrpc.mesh.errors import JoygrpcError
 from joygrpc.mesh.status import error_of
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class StreamStalled(JoygrpcError):
@@ -19,10 +20,10 @@ class StreamStalled(JoygrpcError):
     reason = "SOURCE_STALLED"
 
 
-class ResponseStream(Protocol[T]):
+class ResponseStream(Protocol[T_co]):
     """What a streaming call returns, as far as it is read here."""
 
-    async def read(self) -> T:
+    async def read(self) -> T_co:
         """The next response, or `grpc.aio.EOF`."""
 
     def cancel(self) -> bool:

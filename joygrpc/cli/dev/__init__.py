@@ -1,0 +1,1 @@
+"""`joygrpc dev`: the whole network on one machine."""
