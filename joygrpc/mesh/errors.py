@@ -122,11 +122,20 @@ ERROR_TABLE: Mapping[str, ErrorRow] = MappingProxyType(
         # Chain and query node.
         "CHAIN_UNAVAILABLE": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
         "QUERY_NODE_UNAVAILABLE": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
+        "QUERY_NODE_ERROR": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
+        "QUERY_NODE_MALFORMED": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
+        "QUERY_NODE_BEHIND": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
+        "CHAIN_BEHIND": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
+        "TRANSACTION_REFUSED": ErrorRow(_S.FAILED_PRECONDITION, 500, "unknown_error"),
+        "CALL_INVALID": ErrorRow(_S.INTERNAL, 500, "unknown_error"),
+        "SNAPSHOT_FAILED": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=10),
+        "DIRECTORY_UNUSABLE": ErrorRow(_S.INTERNAL, 500, "unknown_error"),
         "DIRECTORY_NOT_READY": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=5),
         # Operator.
         "API_ALREADY_STOPPED": ErrorRow(_S.FAILED_PRECONDITION, 409, ""),
         "API_ALREADY_STARTED": ErrorRow(_S.FAILED_PRECONDITION, 409, ""),
         "BUCKET_ID_INVALID": ErrorRow(_S.INVALID_ARGUMENT, 400, "request_validation"),
+        "CHORE_STOPPED": ErrorRow(_S.ABORTED, 503, "unavailable", retry_after_s=5),
         "CHORE_NOT_FOUND": ErrorRow(_S.NOT_FOUND, 404, "request_validation"),
         "OPERATOR_TOKEN_INVALID": ErrorRow(_S.UNAUTHENTICATED, 401, "request_validation"),
     }

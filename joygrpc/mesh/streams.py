@@ -1,7 +1,7 @@
 """Reading streams of calls with a limit on stall instead of on total time, and with errors of the table."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
@@ -30,7 +30,7 @@ class ResponseStream(Protocol[T_co]):
         """End the call."""
 
 
-async def read_stream(call: ResponseStream[T], stall: timedelta) -> AsyncIterator[T]:
+async def read_stream(call: ResponseStream[T], stall: timedelta) -> AsyncGenerator[T, None]:
     """The responses of a call, one by one.
 
     Raises `MeshError` when the call fails and `StreamStalled` when no response comes for `stall`. Leaving the loop early, cancellation included,

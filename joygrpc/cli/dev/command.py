@@ -26,8 +26,8 @@ from joygrpc.supervisor.ready import write_ready_file
 SAMPLE_WITHIN = timedelta(seconds=60)
 """For the sample to be accepted, replicated and delivered."""
 
-PLAN_FILE = "network.json"
-"""In a kept data directory: size and ports of the network, so that it is the same after a restart."""
+SIZE_FILE = "network.json"
+"""In a kept data directory: how many nodes its chain was set up with."""
 
 
 @click.command("dev")
@@ -95,27 +95,21 @@ def _plan(
     if not secret_file.exists():
         secret_file.touch(mode=0o600)
         secret_file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
-    secret = secret_file.read_text(encoding="utf-8")
-    if not kept:
-        return make_plan(directory, storage_nodes, distributors, Ports.of(ports), secret)
-    size = {"storage_nodes": storage_nodes, "distributors": distributors}
-    remembered = _remembered(directory / PLAN_FILE, size)
-    plan = make_plan(directory, storage_nodes, distributors, Ports.of(ports, remembered), secret)
-    (directory / PLAN_FILE).write_text(json.dumps({**size, "ports": remembered}), encoding="utf-8")
-    return plan
+    if kept:
+        _check_size(directory / SIZE_FILE, {"storage_nodes": storage_nodes, "distributors": distributors})
+    return make_plan(directory, storage_nodes, distributors, Ports.of(ports), secret_file.read_text(encoding="utf-8"))
 
 
-def _remembered(path: Path, size: dict[str, int]) -> dict[int, int]:
-    """Ports of a kept network; refuses another number of nodes than its chain was set up with, since their buckets would be missing on it."""
+def _check_size(path: Path, size: dict[str, int]) -> None:
+    """Refuse another number of nodes than the kept chain was set up with: their buckets would be missing on it."""
     if not path.exists():
-        return {}
+        path.write_text(json.dumps(size), encoding="utf-8")
     kept = json.loads(path.read_text(encoding="utf-8"))
-    if {key: kept[key] for key in size} != size:
+    if kept != size:
         raise click.ClickException(
             f"the network in {path.parent} has {kept['storage_nodes']} storage nodes and {kept['distributors']} distributors; "
             "give the same numbers, or another --data"
         )
-    return {int(wanted): int(given) for wanted, given in kept["ports"].items()}
 
 
 async def _serve(plan: DevPlan, *, as_json: bool, json_file: Path | None) -> int:

@@ -164,6 +164,8 @@ class DevNetwork:
             self.plan.query_node,
             "--accountUri",
             self.accounts[f"storage_worker_{node.number}"],
+            "--upload-auth",
+            "optional",
             "--sync",
             "--syncInterval",
             str(SYNC_INTERVAL_MIN),

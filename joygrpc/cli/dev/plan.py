@@ -92,13 +92,9 @@ class Ports:
     pick: Callable[[int], int]
 
     @classmethod
-    def of(cls, mode: Literal["fixed", "auto"], remembered: dict[int, int] | None = None) -> "Ports":
-        """`fixed` gives the port that is asked for, `auto` any that is free now.
-
-        What was given for a port is put into `remembered` and taken from there the next time: the chain of a kept network names its nodes' ports.
-        """
-        given = {} if remembered is None else remembered
-        return cls(lambda wanted: given.setdefault(wanted, wanted if mode == "fixed" else _free_port()))
+    def of(cls, mode: Literal["fixed", "auto"]) -> "Ports":
+        """`fixed` gives the port that is asked for, `auto` any that is free now."""
+        return cls(_free_port if mode == "auto" else int)
 
 
 def make_plan(directory: Path, storage_nodes: int, distributors: int, ports: Ports, operator_secret: str) -> DevPlan:
@@ -138,7 +134,7 @@ def make_plan(directory: Path, storage_nodes: int, distributors: int, ports: Por
     )
 
 
-def _free_port() -> int:
+def _free_port(_wanted: int) -> int:
     # The socket is closed again, so another program could take the port; the system gives ports out in turn, which makes that unlikely.
     with socket.socket() as probe:
         probe.bind((HOST, 0))
