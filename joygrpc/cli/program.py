@@ -32,6 +32,9 @@ from joygrpc.telemetry.metrics_directory import forget_process, metrics_director
 
 GATEWAY_TARGET = "gateway.process:main"
 
+GATEWAY_READY_WITHIN = timedelta(seconds=60)
+"""Several gateways may start at once on a small machine."""
+
 _log = logging.getLogger("joygrpc.program")
 
 
@@ -93,6 +96,7 @@ def gateway_specs(config: GatewayConfig, sockets: Mapping[str, socket.socket]) -
             target=GATEWAY_TARGET,
             config=config.model_copy(update={"worker_index": index}).to_json(),
             sockets=sockets,
+            ready_timeout=GATEWAY_READY_WITHIN,
             stop_grace=stop_grace(config.shutdown),
         )
         for index in range(config.workers)

@@ -44,7 +44,11 @@ async def create_object(chain: Chain, bag_id: BagId, size: int, multihash: str) 
         per_megabyte=_amount(await chain.storage_value("Storage", "DataObjectPerMegabyteFee")),
         bloat_bond=_amount(await chain.storage_value("Storage", "DataObjectStateBloatBondValue")),
     )
-    call = update_channel_of_member(owner.member_id, bag_id.number, fees, add=[NewObject(size, multihash)])
+    bag = await chain.bag(bag_id)
+    # The chain prices the call by the number of buckets, and wants to be told it.
+    buckets = len(bag.stored_by) if bag else 0
+    new = NewObject(size, multihash)
+    call = update_channel_of_member(owner.member_id, bag_id.number, fees, add=[new], storage_buckets_num=buckets)
     outcome = await chain.submit([call], owner.account)
     if outcome.status not in {"included", "finalized"}:
         raise ClientError(f"the transaction that creates the object is {outcome.status}: {outcome.reason}")

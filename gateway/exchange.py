@@ -1,0 +1,35 @@
+"""What is known of the request that this task answers, for logs and metrics."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+UNMATCHED = "unmatched"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer so far. `route` is the operation's name, `reason` the token of a refusal, `prepared` whether headers went out."""
+
+    route: str = UNMATCHED
+    failure_type: str = ""
+    reason: str = ""
+    prepared: bool = False
+    started: float = field(default_factory=time.perf_counter)
+
+
+_current: ContextVar[Exchange] = ContextVar("joygrpc_gateway_exchange")
+
+
+def begin_exchange() -> Exchange:
+    """A new exchange, which becomes this task's."""
+    exchange = Exchange()
+    _current.set(exchange)
+    return exchange
+
+
+def current_exchange() -> Exchange:
+    """This task's exchange; a blank one outside a request."""
+    return _current.get(None) or Exchange()

@@ -1,0 +1,82 @@
+"""The public listener of one worker: on a socket that all workers share, and that refuses connections while the API is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from gateway.protocol import Connections, EdgeProtocol
+
+log = structlog.get_logger("joygrpc.gateway")
+
+BACKLOG = 1024
+RETRY_S = 1.0
+
+
+class Listener:
+    """Accepts connections on a shared listening socket between `open` and `close`.
+
+    `close` with `refuse` ends the listening of the socket itself, for every worker: connects are refused, not left waiting. Whoever opens first makes it listen again.
+    """
+
+    def __init__(self, shared: socket.socket, make: Callable[[], EdgeProtocol], connections: Connections) -> None:
+        self._shared = shared
+        self._make = make
+        self._connections = connections
+        self._server: asyncio.Server | None = None
+        self._wanted = False
+
+    def __repr__(self) -> str:
+        return f"<Listener {self._shared.getsockname()} {'open' if self._server is not None else 'closed'}>"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether connections are accepted here."""
+        return self._server is not None
+
+    async def open(self) -> None:
+        """Accepts connections; harmless when it does already."""
+        self._wanted = True
+        if self._server is None:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._make, sock=self._shared.dup(), backlog=BACKLOG
+            )
+
+    def close(self, *, refuse: bool) -> None:
+        """Accepts no more, and closes connections after the request that they are at. Without `refuse` other workers go on."""
+        self._wanted = False
+        self._stop_accepting()
+        self._connections.close_idle()
+        if refuse:
+            try:
+                self._shared.shutdown(socket.SHUT_RDWR)
+            except OSError as error:
+                # Another worker was first.
+                if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                    raise
+
+    def interrupted(self, error: BaseException | None) -> bool:
+        """Whether an error of the event loop means that another worker ended the socket's listening; then this one stops trying to accept.
+
+        The node's news of it is on its way. Should it not come, accepting is tried again.
+        """
+        if self._server is None or not isinstance(error, OSError) or error.errno != errno.EINVAL:
+            return False
+        if self._shared.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return False
+        self._stop_accepting()
+        asyncio.get_running_loop().call_later(RETRY_S, self._reopen)
+        return True
+
+    def _reopen(self) -> None:
+        if self._wanted and self._server is None:
+            self._opening = asyncio.ensure_future(self.open())
+
+    def _stop_accepting(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None

@@ -1,0 +1,283 @@
+"""Configuration of a distributor node, in the shape of the reference's `config.yml`."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from joygrpc.config.log import Frequency, LogElasticSettings, LogFileSettings, LogLevel, LogSettings
+from joygrpc.config.section import Secret, Section
+from joygrpc.config.sections import AdminSettings, KeySettings, MeshSettings, ShutdownSettings
+from joygrpc.config.sizes import Size
+
+
+def _bucket(text: str) -> str:
+    family, colon, index = text.partition(":")
+    if not (colon and family.isdecimal() and index.isdecimal()):
+        raise ValueError("a distribution bucket is written family:index, for instance 0:1")
+    return f"{int(family)}:{int(index)}"
+
+
+BucketText = Annotated[str, AfterValidator(_bucket)]
+"""`family:index`, without leading zeros."""
+
+
+class CamelSection(Section):
+    """A part whose keys are written in camelCase, as the reference writes them."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Endpoints(CamelSection):
+    """The programs that the node asks."""
+
+    storage_squid: str = Field(
+        validation_alias=AliasChoices("storageSquid", "queryNode", "storage_squid"), serialization_alias="storageSquid"
+    )
+    """GraphQL address of the query node; `queryNode` in older files."""
+    joystream_node_ws: str
+    """WebSocket address of a chain node."""
+
+
+class Directories(CamelSection):
+    """Where the node keeps its files."""
+
+    assets: Path
+    """Cached objects."""
+    cache_state: Path
+    """The cache's index."""
+
+
+class FileLog(CamelSection):
+    """`logs.file`."""
+
+    level: LogLevel
+    """Least severe level."""
+    path: Path
+    """Directory, relative to the working directory."""
+    max_files: int | None = Field(default=None, ge=1)
+    """Files kept."""
+    max_size: int | None = Field(default=None, ge=1024)
+    """Bytes per file."""
+    frequency: Frequency = "daily"
+    """How often a new file is begun."""
+    archive: bool = False
+    """Whether old files are compressed."""
+
+
+class ConsoleLog(CamelSection):
+    """`logs.console`."""
+
+    level: LogLevel
+    """Least severe level."""
+
+
+class ElasticAuth(CamelSection):
+    """`logs.elastic.auth`."""
+
+    username: str
+    """User."""
+    password: Secret
+    """Password."""
+
+
+class ElasticLog(CamelSection):
+    """`logs.elastic`."""
+
+    level: LogLevel
+    """Least severe level."""
+    endpoint: str
+    """URL."""
+    index_prefix: str = "logs-argus"
+    """Begin of the data stream's name."""
+    auth: ElasticAuth | None = None
+    """Basic authentication."""
+
+
+class Logs(CamelSection):
+    """The log's outputs; one that is absent is off."""
+
+    file: FileLog | None = None
+    """Files."""
+    console: ConsoleLog | None = None
+    """Standard error."""
+    elastic: ElasticLog | None = None
+    """Elasticsearch."""
+
+
+class Limits(CamelSection):
+    """Bounds. The reference's lower bounds are not enforced: small values are for tests."""
+
+    storage: Size = Field(gt=0)
+    """Bytes that the cache may take."""
+    max_concurrent_storage_node_downloads: int = Field(default=100, ge=1)
+    """Downloads at a time."""
+    max_concurrent_outbound_connections: int = Field(default=300, ge=1)
+    """Outgoing connections at a time."""
+    outbound_requests_timeout_ms: int = Field(default=5000, ge=1)
+    """Longest time for one outgoing look-up, in milliseconds."""
+    pending_download_timeout_sec: int = Field(default=3600, ge=1)
+    """Longest time that an object waits for its download to begin, in seconds."""
+    max_cached_item_size: Size | None = Field(default=None, gt=0)
+    """Largest object that is cached, in bytes; larger ones are passed through."""
+    data_object_source_by_object_id_ttl: int = Field(
+        default=60,
+        ge=1,
+        validation_alias=AliasChoices("dataObjectSourceByObjectIdTTL", "data_object_source_by_object_id_ttl"),
+        serialization_alias="dataObjectSourceByObjectIdTTL",
+    )
+    """How long the sources of an object are remembered, in seconds."""
+    query_node_cache_ttl: int = Field(
+        default=60,
+        ge=1,
+        validation_alias=AliasChoices("queryNodeCacheTTL", "query_node_cache_ttl"),
+        serialization_alias="queryNodeCacheTTL",
+    )
+    """How long answers of the query node are remembered, in seconds."""
+
+
+class Intervals(CamelSection):
+    """How often things are done, in seconds."""
+
+    save_cache_state: int = Field(default=60, ge=1)
+    """Saving of the cache's recency."""
+    check_storage_node_response_times: int = Field(default=60, ge=1)
+    """Measuring of the sources."""
+    cache_cleanup: int = Field(default=86400, ge=1)
+    """Removal of what is no longer assigned."""
+
+
+class PublicApi(CamelSection):
+    """The public REST API."""
+
+    port: int = Field(default=3334, ge=0, le=65535)
+    """Port; 0 for a free one."""
+
+
+class OperatorApi(CamelSection):
+    """The operator's REST API."""
+
+    port: int = Field(ge=0, le=65535)
+    """Port; 0 for a free one."""
+    hmac_secret: Secret
+    """Key that signs the operator's tokens (HS256)."""
+
+
+class DistributorMesh(MeshSettings):
+    """The public gRPC listener of a distributor."""
+
+    port: int = Field(default=50061, ge=0, le=65535)
+    """Port to listen on; 0 for a free one."""
+
+
+class DistributorAdmin(AdminSettings):
+    """The operator's listeners of a distributor."""
+
+    port: int = Field(default=9103, ge=0, le=65535)
+    """Port of the HTTP listener; 0 for a free one."""
+
+
+class DistributorExtras(Section):
+    """The `joygrpc:` section: what the reference does not know."""
+
+    host: str = "0.0.0.0"
+    """Address of the public REST API."""
+    operator_host: str = "127.0.0.1"
+    """Address of the operator's REST API."""
+    gateway: bool = True
+    """Whether this program runs the gateway itself."""
+    gateway_workers: int = Field(default=1, ge=1, le=256)
+    """Gateway processes that share the ports."""
+    mesh: DistributorMesh = DistributorMesh()
+    """The public gRPC listener."""
+    admin: DistributorAdmin = DistributorAdmin()
+    """The operator's listener."""
+    node_socket: Path | None = None
+    """Unix socket on which the gateway reaches the node; chosen by the program when absent."""
+    directory_refresh_interval_s: float = Field(default=60, gt=0)
+    """Pause between two refreshes of the local copy of on-chain facts, in seconds."""
+    unknown_ttl_s: float = Field(default=5, ge=0)
+    """How long an object that nobody knows is remembered as unknown, in seconds."""
+    stall_timeout_s: float = Field(default=30, gt=0)
+    """Longest time without a byte from a source, in seconds."""
+    read_stall_timeout_s: float = Field(default=60, gt=0)
+    """Longest time that a reader takes no byte, in seconds."""
+    lease_ttl_s: float = Field(default=30, gt=0)
+    """How long the gateway may use a lease without asking again, in seconds."""
+    free_disk_reserve_bytes: int = Field(default=1 << 30, ge=0)
+    """Bytes of the disk that the cache leaves free."""
+    shutdown: ShutdownSettings = ShutdownSettings()
+    """How the program ends."""
+    log: LogSettings | None = None
+    """The log; made from `logs` when absent."""
+
+
+class DistributorNodeConfig(CamelSection):
+    """A distributor node: `joygrpc distributor start`."""
+
+    id: str = Field(min_length=1)
+    """The node's name, shown in its status."""
+    endpoints: Endpoints
+    """The programs that the node asks."""
+    directories: Directories
+    """Where the node keeps its files."""
+    logs: Logs | None = None
+    """The log's outputs."""
+    limits: Limits
+    """Bounds."""
+    intervals: Intervals = Intervals()
+    """How often things are done."""
+    public_api: PublicApi = PublicApi()
+    """The public REST API."""
+    operator_api: OperatorApi | None = None
+    """The operator's REST API; off when absent."""
+    keys: tuple[KeySettings, ...] = ()
+    """Accounts for command lines."""
+    buckets: tuple[BucketText, ...] | None = None
+    """Buckets to serve; all of the worker when absent."""
+    worker_id: int | None = Field(default=None, ge=0)
+    """The operator's worker in the distribution working group."""
+    joygrpc: DistributorExtras = DistributorExtras()
+    """What the reference does not know."""
+
+    @model_validator(mode="after")
+    def _distinct_buckets(self) -> Self:
+        if self.buckets is not None and (not self.buckets or len(set(self.buckets)) != len(self.buckets)):
+            raise ValueError("buckets: at least one, each once")
+        return self
+
+    @property
+    def log(self) -> LogSettings:
+        """The log, from the `joygrpc` section or else from `logs`."""
+        if self.joygrpc.log is not None:
+            return self.joygrpc.log
+        return log_settings(self.logs)
+
+
+def log_settings(logs: Logs | None) -> LogSettings:
+    """What the reference's `logs` means. Without a `logs` section, standard error at level info."""
+    if logs is None:
+        return LogSettings()
+    file = logs.file and LogFileSettings(
+        path=logs.file.path,
+        level=logs.file.level,
+        prefix="argus",
+        max_files=logs.file.max_files,
+        max_size_bytes=logs.file.max_size,
+        frequency=logs.file.frequency,
+        archive=logs.file.archive,
+    )
+    elastic = logs.elastic and LogElasticSettings(
+        endpoint=logs.elastic.endpoint,
+        level=logs.elastic.level,
+        index_prefix=logs.elastic.index_prefix,
+        username=logs.elastic.auth.username if logs.elastic.auth else None,
+        password=logs.elastic.auth.password if logs.elastic.auth else None,
+    )
+    return LogSettings(
+        console=logs.console is not None,
+        level=logs.console.level if logs.console else "error",
+        file=file,
+        elastic=elastic,
+    )

@@ -1,0 +1,167 @@
+"""Configuration of a storage node."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from joygrpc.config.log import LogSettings
+from joygrpc.config.section import Section
+from joygrpc.config.sections import (
+    AdminSettings,
+    ChainSettings,
+    MeshSettings,
+    QueryNodeSettings,
+    RestSettings,
+    ShutdownSettings,
+)
+
+UploadAuth = Literal["off", "optional", "required"]
+AcceptanceMode = Literal["batched", "immediate"]
+
+PRIVATE_DIRECTORY = ".joygrpc"
+"""Directory inside a data directory that holds what is not objects."""
+
+
+class SyncSettings(Section):
+    """Replication of what the node's buckets owe."""
+
+    enabled: bool = False
+    """Whether it runs."""
+    interval_s: float = Field(default=20 * 60, gt=0)
+    """Pause between two runs, in seconds."""
+    retry_interval_s: float = Field(default=3 * 60, gt=0)
+    """Pause after a run that could not get everything, in seconds."""
+    batch_size: int = Field(default=10_000, ge=1)
+    """Objects looked up at a time."""
+    workers: int = Field(default=20, ge=1)
+    """Downloads at a time."""
+    timeout_s: float = Field(default=30 * 60, gt=0)
+    """Longest time for one object from one source, in seconds."""
+    stall_timeout_s: float = Field(default=30, gt=0)
+    """Longest time without a byte from a source, in seconds."""
+
+
+class CleanupSettings(Section):
+    """Removal of what the node's buckets no longer owe."""
+
+    enabled: bool = False
+    """Whether it runs."""
+    interval_s: float = Field(default=360 * 60, gt=0)
+    """Pause between two runs, in seconds."""
+    batch_size: int = Field(default=10_000, ge=1)
+    """Objects looked up at a time."""
+    workers: int = Field(default=100, ge=1)
+    """Removals at a time."""
+    quarantine_s: float = Field(default=7 * 24 * 3600, ge=0)
+    """How long a removed object is kept out of sight before its bytes go, in seconds."""
+
+
+class AcceptanceSettings(Section):
+    """Reporting to the chain that objects are held."""
+
+    mode: AcceptanceMode = "batched"
+    """`batched`: 201 when the object is verified, reported soon after; `immediate`: 201 when the chain has accepted it."""
+    interval_s: float = Field(default=60, gt=0)
+    """Pause between two runs over what waits, in seconds; an upload starts one too."""
+    max_batch_size: int = Field(default=20, ge=1)
+    """Objects in one transaction at most (`--maxBatchTxSize`)."""
+    immediate_timeout_s: float = Field(default=60, gt=0)
+    """Longest time that an upload waits for the chain in `immediate` mode, in seconds; then it is answered as in `batched`."""
+
+
+class DirectorySettings(Section):
+    """The node's local copy of the on-chain facts."""
+
+    refresh_interval_s: float = Field(default=60, gt=0)
+    """Pause between two refreshes from the query node, in seconds."""
+    snapshot_interval_s: float = Field(default=3600, gt=0)
+    """Pause between two comparisons with a whole snapshot, in seconds."""
+    unknown_ttl_s: float = Field(default=5, ge=0)
+    """How long an object that nobody knows is remembered as unknown, in seconds."""
+
+
+class UploadSettings(Section):
+    """Who may upload, and with what tokens."""
+
+    auth: UploadAuth = "off"
+    """Whether uploads need a token (`x-api-key`)."""
+    token_ttl_s: float = Field(default=60, gt=0)
+    """How long a token is valid, in seconds."""
+
+
+class StorageLimits(Section):
+    """Bounds of a storage node."""
+
+    max_concurrent_uploads: int = Field(default=64, ge=1)
+    """Uploads at a time; further ones are refused with 503."""
+    max_object_bytes: int | None = Field(default=None, ge=1)
+    """Largest object in bytes; the chain's own bound when absent."""
+    upload_stall_timeout_s: float = Field(default=60, gt=0)
+    """Longest time without a byte from an uploader, in seconds."""
+    read_stall_timeout_s: float = Field(default=60, gt=0)
+    """Longest time that a reader takes no byte, in seconds."""
+    free_disk_reserve_bytes: int = Field(default=1 << 30, ge=0)
+    """Bytes of the disk that uploads and sync leave free."""
+    max_pending_objects: int = Field(default=100_000, ge=1)
+    """Objects that may wait for acceptance; further uploads are refused with 503."""
+    lease_ttl_s: float = Field(default=30, gt=0)
+    """How long the gateway may use a lease without asking again, in seconds."""
+
+
+class StorageNodeConfig(Section):
+    """A storage node: `joygrpc storage server`."""
+
+    worker: int = Field(ge=0)
+    """The operator's worker in the storage working group."""
+    uploads: Path
+    """Data directory."""
+    temp_folder: Path | None = None
+    """Directory for bytes that arrive; below the data directory when absent, and on the same file system."""
+    pending_folder: Path | None = None
+    """Directory for objects that wait for acceptance; below the data directory when absent, and on the same file system."""
+    buckets: tuple[int, ...] = ()
+    """Buckets to serve; all of the worker when empty."""
+    chain: ChainSettings = ChainSettings()
+    """The chain."""
+    query_node: QueryNodeSettings = QueryNodeSettings()
+    """The query node."""
+    rest: RestSettings = RestSettings()
+    """The REST edge."""
+    mesh: MeshSettings = MeshSettings()
+    """The public gRPC listener."""
+    admin: AdminSettings = AdminSettings()
+    """The operator's listener."""
+    node_socket: Path | None = None
+    """Unix socket on which the gateway reaches the node; chosen by the program when absent."""
+    uploading: UploadSettings = UploadSettings()
+    """Upload tokens."""
+    acceptance: AcceptanceSettings = AcceptanceSettings()
+    """Reporting to the chain."""
+    sync: SyncSettings = SyncSettings()
+    """Replication."""
+    cleanup: CleanupSettings = CleanupSettings()
+    """Removal."""
+    directory: DirectorySettings = DirectorySettings()
+    """Local copy of on-chain facts."""
+    limits: StorageLimits = StorageLimits()
+    """Bounds."""
+    shutdown: ShutdownSettings = ShutdownSettings()
+    """How it ends."""
+    log: LogSettings = LogSettings()
+    """The log."""
+
+    @property
+    def private_directory(self) -> Path:
+        """Where the index, the trees and the lock are."""
+        return self.uploads / PRIVATE_DIRECTORY
+
+    @property
+    def temp_directory(self) -> Path:
+        """Where arriving bytes are."""
+        return self.temp_folder or self.uploads / "temp"
+
+    @property
+    def pending_directory(self) -> Path:
+        """Where objects wait for acceptance."""
+        return self.pending_folder or self.uploads / "pending"

@@ -1,0 +1,1 @@
+"""The chain's rules over plain Python records, without any network."""

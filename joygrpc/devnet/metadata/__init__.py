@@ -1,0 +1,1 @@
+"""Our description of the runtime, and the metadata that clients get."""

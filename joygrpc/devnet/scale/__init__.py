@@ -1,0 +1,63 @@
+"""SCALE, the chain's binary encoding, driven by type objects."""
+
+from joygrpc.devnet.scale.composites import (
+    UNIT,
+    BTreeMap,
+    BTreeSet,
+    HexBytes,
+    Named,
+    Option,
+    Struct,
+    Tuple,
+    Vec,
+    Wrapper,
+)
+from joygrpc.devnet.scale.primitives import Reader, ScaleError, encode_compact
+from joygrpc.devnet.scale.types import (
+    BOOL,
+    BYTES,
+    TEXT,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    Bytes,
+    Compact,
+    FixedBytes,
+    Primitive,
+    Type,
+)
+from joygrpc.devnet.scale.variants import Enum, Variant, names
+
+__all__ = [
+    "BOOL",
+    "BYTES",
+    "TEXT",
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "U128",
+    "UNIT",
+    "BTreeMap",
+    "BTreeSet",
+    "Bytes",
+    "Compact",
+    "Enum",
+    "FixedBytes",
+    "HexBytes",
+    "Named",
+    "Option",
+    "Primitive",
+    "Reader",
+    "ScaleError",
+    "Struct",
+    "Tuple",
+    "Type",
+    "Variant",
+    "Vec",
+    "Wrapper",
+    "encode_compact",
+    "names",
+]

@@ -1,0 +1,200 @@
+"""What a distributor node offers to the edge: facts and bytes of objects, and what it knows of itself."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+
+from joygrpc.directory.facts import DirectoryObject
+from joygrpc.distributor.cache import Cache, CachedObject
+from joygrpc.distributor.delivery import Delivery
+from joygrpc.distributor.errors import CacheFull, FillNotFound, RangeNotSatisfiable, SourceStalled
+from joygrpc.distributor.fill import Fill
+from joygrpc.distributor.fills import FillService
+from joygrpc.distributor.groups import GroupMap, GroupRun, groups_of_range
+from joygrpc.distributor.leases import LeaseBook
+from joygrpc.distributor.metrics import DELIVERED_BYTES, REQUESTS
+from joygrpc.distributor.resolver import Resolver
+from joygrpc.distributor.through import PassThrough
+from joygrpc.pb.joystream.content.v1 import content_pb2 as content
+from joygrpc.pb.joystream.distribution.v1 import distribution_pb2 as pb
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A range of an object: `length` bytes from `offset` on, up to the end for None."""
+
+    offset: int = 0
+    length: int | None = None
+
+    def end(self, size: int) -> int:
+        """The byte after the range's last one."""
+        return size if self.length is None else min(self.offset + self.length, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the edge needs to answer."""
+
+    wanted: DirectoryObject
+    media_type: str
+    """Empty when it is not known and was not to be found out."""
+    state: "pb.CacheState.ValueType"
+    source: "pb.DataSource.ValueType"
+    entry: CachedObject | None
+
+
+class AssetService:
+    """Opens and reads objects.
+
+    `largest_cached` is the size above which objects are passed through, `patience` how long a request waits without any progress.
+    """
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        cache: Cache,
+        fills: FillService,
+        through: PassThrough,
+        leases: LeaseBook,
+        *,
+        largest_cached: int,
+        patience: timedelta,
+    ) -> None:
+        self._resolver = resolver
+        self._cache = cache
+        self._fills = fills
+        self._through = through
+        self._delivery = Delivery(cache, fills, through, patience)
+        self._leases = leases
+        self._largest_cached = largest_cached
+        self._patience = patience
+
+    def __repr__(self) -> str:
+        return f"<AssetService {self._cache!r} {self._fills!r}>"
+
+    async def facts(self, object_id: int, asked: Asked) -> Opened:
+        """What is known of an object, without any effect. Raises what `Resolver.resolve` raises."""
+        wanted = await self._resolver.resolve(object_id)
+        entry = self._delivery.entry_of(wanted)
+        fill = self._fills.get(object_id)
+        state = pb.CACHE_STATE_PENDING if fill else pb.CACHE_STATE_MISS
+        if entry is not None and entry.groups.holds(_groups_of(asked, wanted)):
+            state = pb.CACHE_STATE_HIT
+        media_type = (entry.media_type if entry else "") or (fill.media_type if fill else "")
+        return Opened(wanted, media_type, state, self._source_of(wanted), entry)
+
+    async def open(self, object_id: int, asked: Asked) -> Opened:
+        """What is known of an object that shall be delivered now; starts a fill where bytes are missing.
+
+        A range that begins behind the object's end starts nothing. Raises what `Resolver.resolve` raises, `QueueFull`, and what stops a fill before the
+        media type is known.
+        """
+        opened = await self.facts(object_id, asked)
+        wanted, needed = opened.wanted, _groups_of(asked, opened.wanted)
+        if needed.count == 0 or opened.state == pb.CACHE_STATE_HIT:
+            return await self._with_media_type(opened) if needed.count else opened
+        if self._source_of(wanted) == pb.DATA_SOURCE_EXTERNAL:
+            return await self._past_the_cache(opened)
+        fill, started = self._fills.ensure(wanted, needed)
+        state = pb.CACHE_STATE_MISS if started else pb.CACHE_STATE_PENDING
+        try:
+            # Where the type is known, the reading will tell whether the sources deliver.
+            media_type = opened.media_type or await self._await_media_type(fill)
+        except CacheFull:
+            return await self._past_the_cache(opened)
+        return Opened(wanted, media_type, state, pb.DATA_SOURCE_LOCAL, self._delivery.entry_of(wanted))
+
+    async def read(self, opened: Opened, asked: Asked) -> AsyncGenerator[bytes, None]:
+        """The verified bytes of a range, at most 1 MiB at a time. Raises `RangeNotSatisfiable` and what `Delivery.read` raises."""
+        size = opened.wanted.size
+        if asked.offset >= size and (asked.offset > size or size > 0):
+            raise RangeNotSatisfiable
+        delivered = DELIVERED_BYTES.labels(state_name(opened.state))
+        read = self._through.read if opened.source == pb.DATA_SOURCE_EXTERNAL else self._delivery.read
+        if opened.state == pb.CACHE_STATE_HIT:
+            self._cache.use(opened.wanted.object_id)
+        async with aclosing(read(opened.wanted, asked.offset, asked.end(size))) as pieces:
+            async for data in pieces:
+                delivered.inc(len(data))
+                yield data
+
+    def lease(self, opened: Opened) -> tuple[content.Lease | None, content.Lease | None]:
+        """Leases of the whole file and of a growing one; at most one of the two."""
+        entry = opened.entry
+        if entry is None or self._cache.get(entry.object_id) is not entry:
+            return None, None
+        if entry.complete:
+            return self._leases.give(entry), None
+        fill = self._fills.get(entry.object_id)
+        return None, self._leases.give(entry) if fill is not None and fill.entry is entry else None
+
+    def report(self, counts: Sequence[content.AccessCount]) -> None:
+        """Take in what gateways sent from leases."""
+        for count in counts:
+            self._cache.use(count.object_id, count.uses, count.last_access_at.ToMilliseconds() or None)
+            REQUESTS.labels("lease", "hit").inc(count.uses)
+            DELIVERED_BYTES.labels("lease").inc(count.bytes)
+
+    async def watch_fill(self, object_id: int) -> AsyncGenerator[tuple[list[GroupRun], bool], None]:
+        """Groups that became verified since the last item, and whether all are there now.
+
+        Raises `FillNotFound` when the object is not being filled, and what stopped the fill.
+        """
+        fill = self._fills.get(object_id)
+        if fill is None:
+            raise FillNotFound
+        known = GroupMap(fill.wanted.size)
+        while True:
+            groups = fill.entry.groups if fill.entry else GroupMap(fill.wanted.size)
+            fresh = [new for run in groups.runs() for new in known.missing_runs(run)]
+            for run in fresh:
+                known.add(run.first, run.count)
+            if fresh:
+                yield fresh, known.complete
+            elif fill.finished:
+                raise fill.error or FillNotFound()
+            else:
+                await fill.progress.wait()
+            if known.complete:
+                return
+
+    async def _with_media_type(self, opened: Opened) -> Opened:
+        """A hit in the middle of an object whose first bytes are not here must get them for the type."""
+        if opened.media_type or opened.entry is None:
+            return opened
+        fill, _ = self._fills.ensure(opened.wanted, GroupRun(0, 1))
+        media_type = await self._await_media_type(fill)
+        return Opened(opened.wanted, media_type, opened.state, opened.source, opened.entry)
+
+    async def _await_media_type(self, fill: Fill) -> str:
+        """The type as soon as the first bytes are here; bytes that nobody vouches for yet do, as a wrong object is not delivered whole."""
+        deadline = asyncio.get_running_loop().time() + 2 * self._patience.total_seconds()
+        while not fill.media_type:
+            if fill.error is not None:
+                raise fill.error
+            if fill.finished or asyncio.get_running_loop().time() > deadline:
+                raise SourceStalled
+            with fill.demanding(GroupRun(0, 1)):
+                await fill.wait(self._patience)
+        return fill.media_type
+
+    async def _past_the_cache(self, opened: Opened) -> Opened:
+        media_type = await self._through.media_type(opened.wanted)
+        return Opened(opened.wanted, media_type, pb.CACHE_STATE_MISS, pb.DATA_SOURCE_EXTERNAL, None)
+
+    def _source_of(self, wanted: DirectoryObject) -> "pb.DataSource.ValueType":
+        too_large = wanted.size > min(self._largest_cached, self._cache.limit)
+        return pb.DATA_SOURCE_EXTERNAL if too_large else pb.DATA_SOURCE_LOCAL
+
+
+def _groups_of(asked: Asked, wanted: DirectoryObject) -> GroupRun:
+    if asked.offset > wanted.size:
+        return GroupRun(0, 0)
+    return groups_of_range(asked.offset, asked.end(wanted.size) - asked.offset, wanted.size)
+
+
+def state_name(state: "pb.CacheState.ValueType") -> str:
+    """`hit`, `pending` or `miss`."""
+    return pb.CacheState.Name(state).removeprefix("CACHE_STATE_").lower()

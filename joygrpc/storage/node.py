@@ -1,0 +1,234 @@
+"""A storage node put together: its services, its chores, and what they hear from the directory."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+
+import structlog
+
+from joygrpc.chain import Chain
+from joygrpc.chores import Chore, ChoreRegistry
+from joygrpc.config import StorageNodeConfig
+from joygrpc.directory import Directory, DirectoryChange
+from joygrpc.mesh import EdgeHub, Service, edge_service
+from joygrpc.mesh.chores import chore_service
+from joygrpc.storage.acceptance import AcceptanceService
+from joygrpc.storage.buckets import OwnBuckets
+from joygrpc.storage.claims import Claims
+from joygrpc.storage.edge_endpoint import StorageEdgeEndpoint, storage_edge_service
+from joygrpc.storage.endpoint import StorageEndpoint, storage_service
+from joygrpc.storage.index import ObjectIndex
+from joygrpc.storage.peer_sources import PeerSources
+from joygrpc.storage.reading import ReadService
+from joygrpc.storage.reconcile import ReconcileService, TreeService
+from joygrpc.storage.status import StatusService
+from joygrpc.storage.store import ObjectStore
+from joygrpc.storage.sync import SyncService
+from joygrpc.storage.tokens import TokenService
+from joygrpc.storage.upload_streams import AcceptanceWait
+from joygrpc.storage.uploads import UploadLimits, UploadService
+
+log = structlog.get_logger(__name__)
+
+_RETRY = timedelta(seconds=2)
+_RETRY_CEILING = timedelta(minutes=1)
+
+
+class StorageNode:
+    """The parts of one node, wired. Chain, directory, store and index are open while it lives; `run` keeps it going."""
+
+    def __init__(
+        self,
+        config: StorageNodeConfig,
+        *,
+        chain: Chain,
+        directory: Directory,
+        index: ObjectIndex,
+        store: ObjectStore,
+        sources: PeerSources,
+    ) -> None:
+        self._config = config
+        self._directory = directory
+        self._index = index
+        self.hub = EdgeHub()
+        claims = Claims()
+        self.buckets = OwnBuckets(chain, directory, config.worker, config.buckets)
+        self.tokens = TokenService(
+            chain, auth=config.uploading.auth, lifetime=timedelta(seconds=config.uploading.token_ttl_s), account=None
+        )
+        self.uploads = UploadService(
+            store=store,
+            index=index,
+            chain=chain,
+            buckets=self.buckets,
+            claims=claims,
+            tokens=self.tokens,
+            worker_id=config.worker,
+            limits=UploadLimits(
+                max_concurrent=config.limits.max_concurrent_uploads,
+                max_pending=config.limits.max_pending_objects,
+                max_object_size=config.limits.max_object_bytes,
+            ),
+            added=lambda _: self.acceptance_chore.trigger(),
+        )
+        self.acceptance = AcceptanceService(
+            index=index,
+            chain=chain,
+            directory=directory,
+            buckets=self.buckets,
+            worker_id=config.worker,
+            max_batch_size=config.acceptance.max_batch_size,
+        )
+        self.sync = SyncService(
+            store=store,
+            index=index,
+            directory=directory,
+            buckets=self.buckets,
+            claims=claims,
+            sources=sources,
+            worker_id=config.worker,
+            downloads=config.sync.workers,
+            page_size=config.sync.batch_size,
+        )
+        self.reconcile = ReconcileService(
+            store=store, index=index, directory=directory, claims=claims, revoke=self._revoke
+        )
+        self.trees = TreeService(store=store, index=index, claims=claims, revoke=self._revoke)
+        self.reads = ReadService(store=store, index=index, drifted=self._drifted)
+        self.status = StatusService(
+            config=config,
+            index=index,
+            store=store,
+            directory=directory,
+            buckets=self.buckets,
+            uploads=self.uploads,
+            tokens=self.tokens,
+        )
+        self._make_chores()
+
+    def __repr__(self) -> str:
+        return f"<StorageNode worker={self._config.worker} {self.buckets!r}>"
+
+    def _make_chores(self) -> None:
+        config = self._config
+        self.buckets_chore = Chore(
+            "buckets",
+            every=timedelta(minutes=1),
+            run=self._refresh_buckets,
+            retry=_RETRY,
+            ceiling=_RETRY_CEILING,
+            at_start=False,
+        )
+        self.acceptance_chore = Chore(
+            "acceptance",
+            every=timedelta(seconds=config.acceptance.interval_s),
+            run=self.acceptance.run_once,
+            retry=_RETRY,
+            ceiling=_RETRY_CEILING,
+        )
+        self.sync_chore = Chore(
+            "sync",
+            every=timedelta(seconds=config.sync.interval_s),
+            run=self.sync.run_once,
+            retry=timedelta(seconds=config.sync.retry_interval_s),
+            jitter=0.1,
+        )
+        self.reconcile_chore = Chore(
+            "reconcile", every=timedelta(hours=6), run=self.reconcile.run_once, retry=timedelta(seconds=30), jitter=0.1
+        )
+        self.trees_chore = Chore("trees", every=timedelta(minutes=10), run=self.trees.run_once)
+        parts_chore = Chore("upload-parts", every=timedelta(minutes=1), run=self.uploads.expire_parts)
+        counts_chore = Chore("counts", every=timedelta(seconds=15), run=self._count)
+        self._chores = [
+            self.buckets_chore, self.acceptance_chore, self.reconcile_chore, self.trees_chore, parts_chore, counts_chore,
+        ]  # fmt: skip
+        if config.sync.enabled:
+            self._chores.append(self.sync_chore)
+        # The directory serves its own chores; operators see them here too.
+        self.chores = ChoreRegistry(*self._chores, *self._directory.chores)
+
+    def local_services(self) -> list[Service]:
+        """What the node's gateway is offered on the local socket."""
+        edge = StorageEdgeEndpoint(
+            reads=self.reads,
+            uploads=self.uploads,
+            accepted=self._accepted,
+            upload_stall=self._upload_stall,
+            lease_time=timedelta(seconds=self._config.limits.lease_ttl_s),
+        )
+        return [*self.mesh_services(), storage_edge_service(edge), edge_service(self.hub), chore_service(self.chores)]
+
+    def mesh_services(self) -> list[Service]:
+        """What everybody is offered on the mesh address."""
+        endpoint = StorageEndpoint(
+            reads=self.reads,
+            index=self._index,
+            uploads=self.uploads,
+            tokens=self.tokens,
+            status=self.status,
+            accepted=self._accepted,
+            upload_stall=self._upload_stall,
+        )
+        return [storage_service(endpoint)]
+
+    def admin_services(self) -> list[Service]:
+        """What the operator is offered on the admin address."""
+        return [chore_service(self.chores)]
+
+    @property
+    def _accepted(self) -> AcceptanceWait:
+        settings = self._config.acceptance
+        timeout = timedelta(seconds=settings.immediate_timeout_s) if settings.mode == "immediate" else None
+        return AcceptanceWait(self.acceptance, timeout)
+
+    @property
+    def _upload_stall(self) -> timedelta:
+        return timedelta(seconds=self._config.limits.upload_stall_timeout_s)
+
+    async def run(self) -> None:
+        """Runs the chores and follows the directory, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for chore in self._chores:
+                tasks.create_task(chore.serve(), name=f"chore {chore.name}")
+            tasks.create_task(self._follow(), name="directory-changes")
+
+    async def _follow(self) -> None:
+        async with self._directory.subscribe() as changes:
+            async for change in changes:
+                try:
+                    await self._heed(change)
+                except Exception:
+                    log.exception("a change of the directory was not taken in", kind=change.kind)
+
+    async def _heed(self, change: DirectoryChange) -> None:
+        match change.kind:
+            case "object_accepted":
+                await self.acceptance.settle(change.object_ids)
+                self.sync_chore.trigger()
+            case "object_deleted":
+                await self.acceptance.deleted(change.object_ids)
+            case "bag_changed" | "object_moved":
+                self.acceptance_chore.trigger()
+                self.sync_chore.trigger()
+            case "bucket_changed":
+                self.buckets_chore.trigger()
+            case "snapshot":
+                self.buckets_chore.trigger()
+                self.acceptance_chore.trigger()
+                self.sync_chore.trigger()
+            case _:
+                pass
+
+    async def _refresh_buckets(self) -> None:
+        if await self.buckets.refresh():
+            self.acceptance_chore.trigger()
+            self.sync_chore.trigger()
+
+    async def _revoke(self, object_ids: Collection[int]) -> None:
+        await self.hub.revoke(object_ids=object_ids)
+
+    def _drifted(self) -> None:
+        self.reconcile_chore.trigger()
+
+    async def _count(self) -> None:
+        await self.status.data_stats()

@@ -1,0 +1,119 @@
+"""What a storage node tells of itself."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from joygrpc.config import StorageNodeConfig
+from joygrpc.directory.facts import DirectoryStatus
+from joygrpc.mesh import JoygrpcError
+from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
+from joygrpc.storage.buckets import OwnBuckets
+from joygrpc.storage.index import Count, ObjectIndex
+from joygrpc.storage.metrics import show_counts
+from joygrpc.storage.objects import ObjectState
+from joygrpc.storage.store import ObjectStore
+from joygrpc.storage.tokens import TokenService
+from joygrpc.storage.uploads import UploadService
+from joygrpc.version import __version__
+
+
+class DirectoryHealth(Protocol):
+    """The part of the directory that knows how fresh it is."""
+
+    async def status(self) -> DirectoryStatus:
+        """How fresh and complete the picture is."""
+
+
+class StatusService:
+    """Counters and state, none of which costs a look at chain or query node."""
+
+    def __init__(
+        self,
+        *,
+        config: StorageNodeConfig,
+        index: ObjectIndex,
+        store: ObjectStore,
+        directory: DirectoryHealth,
+        buckets: OwnBuckets,
+        uploads: UploadService,
+        tokens: TokenService,
+    ) -> None:
+        self._config = config
+        self._index, self._store, self._directory = index, store, directory
+        self._buckets, self._uploads, self._tokens = buckets, uploads, tokens
+        self._started = time.monotonic()
+        self._started_at = datetime.now(UTC)
+
+    async def data_stats(self) -> pb.GetDataStatsResponse:
+        """Objects and bytes by state."""
+        counts = await self._index.counts()
+        show_counts({state: (count.objects, count.size) for state, count in counts.items()})
+        stored = _sum(counts[ObjectState.STORED], counts[ObjectState.UNVERIFIED])
+        pending, quarantined = counts[ObjectState.PENDING], counts[ObjectState.QUARANTINED]
+        receiving_count, receiving_size = self._store.receiving
+        return pb.GetDataStatsResponse(
+            object_count=stored.objects,
+            total_size=stored.size,
+            receiving_count=receiving_count,
+            receiving_size=receiving_size,
+            pending_count=pending.objects,
+            pending_size=pending.size,
+            quarantined_count=quarantined.objects,
+            quarantined_size=quarantined.size,
+        )
+
+    async def status(self) -> pb.GetStatusResponse:
+        """What the node is and does now."""
+        config = self._config
+        directory = await self._directory.status()
+        try:
+            max_object_size = await self._uploads.max_object_size()
+        except JoygrpcError:
+            max_object_size = 0
+        except Exception:
+            # The chain is away; its bound is told once it is back.
+            max_object_size = 0
+        return pb.GetStatusResponse(
+            version=__version__,
+            uptime=_duration(timedelta(seconds=time.monotonic() - self._started)),
+            worker_id=config.worker,
+            upload_buckets=sorted(self._buckets.writable),
+            download_buckets=sorted(self._buckets.served),
+            sync_enabled=config.sync.enabled,
+            sync_interval=_duration(timedelta(seconds=config.sync.interval_s)),
+            cleanup_enabled=False,
+            cleanup_interval=_duration(timedelta(seconds=config.cleanup.interval_s)),
+            directory=pb.DirectoryStatus(
+                query_node_url=config.query_node.url,
+                query_node_version=directory.query_node_version,
+                query_node_height=directory.query_node_height,
+                chain_head=directory.chain_head,
+                directory_height=directory.directory_height,
+                complete=directory.complete,
+                last_error=directory.last_error,
+            ),
+            max_object_size=max_object_size,
+            upload_auth=self._tokens.auth,
+            started_at=_timestamp(self._started_at),
+            token_account=self._tokens.account,
+        )
+
+
+def _sum(*counts: Count) -> Count:
+    return Count(sum(count.objects for count in counts), sum(count.size for count in counts))
+
+
+def _duration(value: timedelta) -> Duration:
+    message = Duration()
+    message.FromTimedelta(value)
+    return message
+
+
+def _timestamp(value: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(value)
+    return message
