@@ -30,12 +30,9 @@ class AccessCounts:
     def __len__(self) -> int:
         return len(self._counts)
 
-    def record(self, object_id: int, part: ByteRange, *, counted: bool = False) -> None:
-        """Notes one read; `counted` says that the node has counted the use itself.
-
-        A player asks for many ranges of one object: the read that has the first byte is the use.
-        """
-        self._add(object_id, uses=int(part.first == 0 and not counted), size=part.length, at=self._clock())
+    def record(self, object_id: int, part: ByteRange) -> None:
+        """Notes one read. A player asks for many ranges of one object: the read that has the first byte is the use."""
+        self._add(object_id, uses=int(part.first == 0), size=part.length, at=self._clock())
 
     def take(self) -> list[AccessCount]:
         """All counts, which begin anew."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.bodies import waits_for_continue
 from gateway.errors import CLIENT_CLOSED_REQUEST, Dialect, RequestRefused
 from gateway.exchange import Exchange, begin_exchange, current_exchange
 from gateway.metrics import ABORTED, FIRST_BYTE_SECONDS, IN_FLIGHT, REQUESTS
@@ -85,8 +86,11 @@ def _answer_error(api: str, request: web.Request, dialect: Dialect, error: Excep
         raise ConnectionResetError("the answer cannot be completed") from error
     response = error_response(answer)
     if not request.content.is_eof():
-        # Whoever waits for "100 Continue", or still sends, shall not take this connection for the next request.
+        # Whoever still sends this body shall not be taken to send the next request.
         response.force_close()
+        if waits_for_continue(request):
+            # No body will come, so there is none to wait for.
+            request.content.feed_eof()
     return response
 
 

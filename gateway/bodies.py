@@ -16,9 +16,15 @@ JSON_MEDIA_TYPE = "application/json"
 PIECE_BYTES = 256 << 10
 
 
+def waits_for_continue(request: web.Request) -> bool:
+    """Whether the client holds the body back until it is told to send it."""
+    return request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and not current_exchange().continued
+
+
 async def continue_if_expected(request: web.Request) -> None:
-    """Tells a client that waits for it (`Expect: 100-continue`) to send the body."""
-    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and not current_exchange().prepared:
+    """Tells a client that waits for it to send the body."""
+    if waits_for_continue(request):
+        current_exchange().continued = True
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # It is no part of the answer.
         request.writer.output_size = 0

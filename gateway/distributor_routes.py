@@ -53,25 +53,23 @@ class DistributorRoutes:
         lease = self._leases.lookup(object_id)
         if lease is not None:
             with lease:
-                return await self._from_lease(request, wanted, lease, counted=False)
+                return await self._from_lease(request, wanted, lease)
         # What may end without bytes shall not start a fill; reading starts it when it comes to that.
         facts_only = request.method == "HEAD" or wanted.conditions.may_end_without_bytes
         asset, lease = await self._node.open(object_id, facts_only=facts_only, hint=wanted.hint)
         if lease is None:
             return await self._from_node(request, wanted, asset, facts_only=facts_only)
         with lease:
-            return await self._from_lease(request, wanted, lease, counted=not facts_only)
+            return await self._from_lease(request, wanted, lease)
 
-    async def _from_lease(
-        self, request: web.Request, wanted: ObjectRequest, lease: OpenLease, *, counted: bool
-    ) -> web.StreamResponse:
+    async def _from_lease(self, request: web.Request, wanted: ObjectRequest, lease: OpenLease) -> web.StreamResponse:
         asset = Asset(lease.facts, CacheState.HIT, DataSource.LOCAL)
         answer = decide(wanted, asset.facts, asset.provenance(request.method))
         if answer.refusal:
             raise RequestRefused(answer.refusal, headers=answer.headers)
         if answer.part is None:
             return without_body(answer)
-        self._counts.record(asset.facts.object_id, answer.part, counted=counted)
+        self._counts.record(asset.facts.object_id, answer.part)
         return await self._delivery.send_from_file(request, answer, answer.part, lease)
 
     async def _from_node(

@@ -79,7 +79,7 @@ class Dialect:
     """How one API words the table's rows.
 
     `types` replaces values of the table's `type`; `statuses` and `aliases` change the status of a reason, or take one reason for another.
-    With `lists_violations` bodies of refused requests carry `errors`.
+    Bodies of the type `request_validation` carry a list of `errors`.
     """
 
     types: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,6 @@ class Dialect:
     aliases: Mapping[str, str] = field(default_factory=dict)
     messages: Mapping[str, str] = field(default_factory=dict)
     typeless: frozenset[str] = frozenset()
-    lists_violations: bool = False
 
     def answer(self, error: BaseException, *, path: str = "", failure_type: str = "") -> ErrorAnswer:
         """The answer to a request that ended in an exception.
@@ -104,7 +103,7 @@ class Dialect:
         if rest_type:
             body["type"] = rest_type
         body["message"] = message
-        if self.lists_violations and row.rest_type == "request_exception":
+        if rest_type == "request_validation":
             body["errors"] = _listed(error, path, message)
         headers = {"Retry-After": str(row.retry_after_s)} if row.retry_after_s and status == row.http_status else {}
         return ErrorAnswer(status, body, {**headers, **getattr(error, "headers", {})}, reason)
@@ -141,12 +140,11 @@ _DISTRIBUTOR_TYPES = {
     "upload": "exception",
 }
 
-DISTRIBUTOR = Dialect(types=_DISTRIBUTOR_TYPES, aliases={"OBJECT_NOT_FOUND": "ASSET_NOT_FOUND"}, lists_violations=True)
+DISTRIBUTOR = Dialect(types=_DISTRIBUTOR_TYPES, aliases={"OBJECT_NOT_FOUND": "ASSET_NOT_FOUND"})
 
 OPERATOR = Dialect(
     types=_DISTRIBUTOR_TYPES,
     statuses={"NODE_SHUTTING_DOWN": 409},
     messages={"NODE_SHUTTING_DOWN": "Already shutting down"},
     typeless=frozenset({"NODE_SHUTTING_DOWN"}),
-    lists_violations=True,
 )

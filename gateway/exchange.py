@@ -11,12 +11,16 @@ UNMATCHED = "unmatched"
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer so far. `route` is the operation's name, `reason` the token of a refusal, `prepared` whether headers went out."""
+    """One request and its answer so far. `route` is the operation's name, `reason` the token of a refusal, `prepared` whether headers went out.
+
+    `continued` says that a client which waits for `100 Continue` was told to go on.
+    """
 
     route: str = UNMATCHED
     failure_type: str = ""
     reason: str = ""
     prepared: bool = False
+    continued: bool = False
     started: float = field(default_factory=time.perf_counter)
 
 

@@ -25,13 +25,14 @@ class Listener:
 
     def __init__(self, shared: socket.socket, make: Callable[[], EdgeProtocol], connections: Connections) -> None:
         self._shared = shared
+        self._address = shared.getsockname()
         self._make = make
         self._connections = connections
         self._server: asyncio.Server | None = None
         self._wanted = False
 
     def __repr__(self) -> str:
-        return f"<Listener {self._shared.getsockname()} {'open' if self._server is not None else 'closed'}>"
+        return f"<Listener {self._address} {'open' if self._server is not None else 'closed'}>"
 
     @property
     def is_open(self) -> bool:
@@ -52,12 +53,7 @@ class Listener:
         self._stop_accepting()
         self._connections.close_idle()
         if refuse:
-            try:
-                self._shared.shutdown(socket.SHUT_RDWR)
-            except OSError as error:
-                # Another worker was first.
-                if error.errno not in (errno.ENOTCONN, errno.EINVAL):
-                    raise
+            self._stop_listening()
 
     def interrupted(self, error: BaseException | None) -> bool:
         """Whether an error of the event loop means that another worker ended the socket's listening; then this one stops trying to accept.
@@ -80,3 +76,17 @@ class Listener:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    def _stop_listening(self) -> None:
+        try:
+            self._shared.shutdown(socket.SHUT_RDWR)
+        except OSError as error:
+            # Another worker was first.
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                raise
+        try:
+            # A port that the system chose is given back with the listening; this keeps it, for good.
+            self._shared.bind(self._address)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise

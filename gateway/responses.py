@@ -56,7 +56,7 @@ async def id_list(request: web.Request, pages: AsyncGenerator[Sequence[int], Non
     Raises what `pages` raises.
     """
     async with aclosing(pages):
-        first = await anext(pages, ())
+        first = await anext(pages, None) or ()
         second = await anext(pages, None)
         if second is None:
             return json_answer(request, [str(number) for number in first])

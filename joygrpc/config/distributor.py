@@ -199,14 +199,24 @@ class DistributorExtras(Section):
     """Pause between two refreshes of the local copy of on-chain facts, in seconds."""
     unknown_ttl_s: float = Field(default=5, ge=0)
     """How long an object that nobody knows is remembered as unknown, in seconds."""
-    stall_timeout_s: float = Field(default=30, gt=0)
-    """Longest time without a byte from a source, in seconds."""
+    stall_timeout_s: float = Field(default=10, gt=0)
+    """Longest time without a byte from a source, in seconds; then the next one is asked."""
     read_stall_timeout_s: float = Field(default=60, gt=0)
     """Longest time that a reader takes no byte, in seconds."""
     lease_ttl_s: float = Field(default=30, gt=0)
     """How long the gateway may use a lease without asking again, in seconds."""
     free_disk_reserve_bytes: int = Field(default=1 << 30, ge=0)
     """Bytes of the disk that the cache leaves free."""
+    allow_private_sources: bool = False
+    """Whether storage nodes at private and loopback addresses are asked. Their addresses are what operators wrote on chain, so elsewhere than on a private network it stays off."""
+    max_connections_per_source: int = Field(default=16, ge=1)
+    """Outgoing connections to one storage node at a time."""
+    max_waiting_downloads: int = Field(default=1000, ge=0)
+    """Downloads that may wait for a free place; further ones are refused."""
+    max_wait_s: float = Field(default=25, gt=0)
+    """Longest time that a request waits without any progress of its download, in seconds."""
+    config_file: Path | None = None
+    """File that a reload reads again; set by the program that read it first."""
     shutdown: ShutdownSettings = ShutdownSettings()
     """How the program ends."""
     log: LogSettings | None = None

@@ -7,13 +7,20 @@ from typing import Final
 
 from joygrpc.devnet.accounts import dev_account
 from joygrpc.devnet.administrator import HUGE, Administrator
+from joygrpc.devnet.ledger.channels import channel_bag
+from joygrpc.devnet.ledger.ledger import Ledger
+from joygrpc.devnet.ledger.records import Operated
 from joygrpc.devnet.limits import Limits
 
 DEV_URIS: Final = ("//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie")
 STORAGE_LEAD: Final = "//testing//lead//Storage"
 DISTRIBUTION_LEAD: Final = "//testing//lead//Distribution"
 CHANNEL_OWNER: Final = "//Charlie"
+CHANNEL_OWNER_ID: Final = 2
 FAMILY: Final = 0
+CHANNEL: Final = 1
+SAMPLE_BAG: Final = channel_bag(CHANNEL)
+SPARE_WORKERS: Final = 8
 
 
 def storage_worker_uri(number: int) -> str:
@@ -49,47 +56,79 @@ class DevPreset:
         return accounts
 
 
-def seed_dev(admin: Administrator, preset: DevPreset, limits: Limits) -> None:
-    """Fill a new chain: funded accounts, leads, workers, buckets with operators, and channel 1 in all buckets.
+def settle_dev(ledger: Ledger, admin: Administrator, preset: DevPreset) -> None:
+    """Fill a new chain, or bring one that was filled before up to date: nodes may have moved, or joined.
 
     Members: 0 //Alice (storage lead), 1 //Bob (distribution lead), 2 //Charlie (owner of channel 1),
-    3 //Dave (storage workers), 4 //Eve (distribution workers), 5 //Ferdie.
+    3 //Dave (storage workers), 4 //Eve (distribution workers), 5 //Ferdie. Channel 1 is in all buckets.
     """
+    if not len(ledger.members):
+        _populate(admin, preset, ledger.limits)
+    _settle_storage(ledger, admin, preset.storage)
+    _settle_distribution(ledger, admin, preset.distributors)
+    _settle_policies(admin, preset, ledger.limits)
+    _settle_channel(ledger, admin, preset)
+
+
+def _populate(admin: Administrator, preset: DevPreset, limits: Limits) -> None:
     for uri in DEV_URIS:
         admin.fund(dev_account(uri))
         admin.create_member(dev_account(uri), handle=uri.removeprefix("//").lower())
-    # Workers first, so that worker i runs bucket i.
-    for number in range(len(preset.storage)):
+    # Workers before leads, and some to spare, so that worker i runs bucket i for nodes that join later too.
+    for number in range(max(len(preset.storage), SPARE_WORKERS)):
         admin.hire("StorageWorkingGroup", 3, dev_account(storage_worker_uri(number)))
     admin.hire("StorageWorkingGroup", 0, dev_account(STORAGE_LEAD), lead=True)
-    for number in range(len(preset.distributors)):
+    for number in range(max(len(preset.distributors), SPARE_WORKERS)):
         admin.hire("DistributionWorkingGroup", 4, dev_account(distribution_worker_uri(number)))
     admin.hire("DistributionWorkingGroup", 1, dev_account(DISTRIBUTION_LEAD), lead=True)
-
     admin.set_parameter("storage_buckets_per_bag_limit", limits.max_storage_buckets_per_bag)
     admin.set_parameter("distribution_buckets_per_bag_limit", limits.max_distribution_buckets_per_bag)
     admin.set_parameter("voucher_max_limits", (HUGE, HUGE))
-    for number, metadata in enumerate(preset.storage):
-        admin.create_storage_bucket(worker_id=number, metadata=metadata)
     admin.create_family()
-    for number, metadata in enumerate(preset.distributors):
-        bucket_id = admin.create_distribution_bucket(FAMILY)
-        admin.add_distribution_operator(bucket_id, number, metadata)
 
-    wanted_storage = min(len(preset.storage), limits.max_storage_buckets_per_bag)
-    wanted_distribution = min(len(preset.distributors), limits.max_distribution_buckets_per_bag)
+
+def _settle_storage(ledger: Ledger, admin: Administrator, nodes: tuple[bytes, ...]) -> None:
+    for number, metadata in enumerate(nodes):
+        bucket = ledger.storage_buckets.get(number)
+        if bucket is None:
+            admin.create_storage_bucket(worker_id=number, metadata=metadata)
+        elif isinstance(bucket.operator_status, Operated) and bucket.operator_status.worker_id == number:
+            admin.set_storage_metadata(number, number, metadata)
+
+
+def _settle_distribution(ledger: Ledger, admin: Administrator, nodes: tuple[bytes, ...]) -> None:
+    for number, metadata in enumerate(nodes):
+        bucket = ledger.distribution_buckets.get((FAMILY, number))
+        if bucket is None:
+            bucket_id = admin.create_distribution_bucket(FAMILY)
+            admin.add_distribution_operator(bucket_id, number, metadata)
+        elif number in bucket.operators:
+            admin.set_distribution_metadata(number, f"{FAMILY}:{number}", metadata)
+
+
+def _settle_policies(admin: Administrator, preset: DevPreset, limits: Limits) -> None:
+    storage = min(len(preset.storage), limits.max_storage_buckets_per_bag)
+    distribution = min(len(preset.distributors), limits.max_distribution_buckets_per_bag)
     for kind in ("channel", "member"):
-        if wanted_storage >= limits.min_storage_buckets_per_bag:
-            admin.set_parameter(f"{kind}_storage_buckets", wanted_storage)
-        if wanted_distribution:
-            admin.set_parameter(f"{kind}_families", {FAMILY: wanted_distribution})
-    if wanted_storage >= limits.min_storage_buckets_per_bag:
-        admin.create_channel(2)
+        if storage >= limits.min_storage_buckets_per_bag:
+            admin.set_parameter(f"{kind}_storage_buckets", storage)
+        if distribution >= limits.min_distribution_buckets_per_bag:
+            admin.set_parameter(f"{kind}_families", {FAMILY: distribution})
 
 
-def refresh_dev(admin: Administrator, preset: DevPreset) -> None:
-    """Say anew where the nodes of the preset are, on a chain that was seeded before: their ports may have changed."""
-    for number, metadata in enumerate(preset.storage):
-        admin.set_storage_metadata(number, number, metadata)
-    for number, metadata in enumerate(preset.distributors):
-        admin.set_distribution_metadata(number, f"{FAMILY}:{number}", metadata)
+def _settle_channel(ledger: Ledger, admin: Administrator, preset: DevPreset) -> None:
+    if len(preset.storage) < ledger.limits.min_storage_buckets_per_bag:
+        return
+    if CHANNEL not in ledger.channels:
+        if ledger.next_channel_id.value == CHANNEL:
+            admin.create_channel(CHANNEL_OWNER_ID)
+        return
+    bag = ledger.bags[SAMPLE_BAG]
+    storage = range(min(len(preset.storage), ledger.limits.max_storage_buckets_per_bag))
+    delivering = {str(bucket) for bucket in bag.distributed_by}
+    distribution = range(min(len(preset.distributors), ledger.limits.max_distribution_buckets_per_bag))
+    admin.bind_bag(
+        SAMPLE_BAG,
+        add_storage=[number for number in storage if number not in bag.stored_by],
+        add_distribution=[f"{FAMILY}:{n}" for n in distribution if f"{FAMILY}:{n}" not in delivering],
+    )

@@ -20,7 +20,7 @@ from joygrpc.devnet.config import DevnetAddresses, DevnetConfig
 from joygrpc.devnet.fault_methods import FaultMethods
 from joygrpc.devnet.faults import Faults
 from joygrpc.devnet.metadata.runtime import build_runtime
-from joygrpc.devnet.presets import DevPreset, refresh_dev, seed_dev
+from joygrpc.devnet.presets import settle_dev
 from joygrpc.devnet.query_node import QueryNode
 from joygrpc.devnet.rpc.endpoint import RpcEndpoint
 
@@ -37,20 +37,12 @@ async def run_devnet(config: DevnetConfig, ready: Callable[[DevnetAddresses], No
     archive = None if with_archive is None else Archive(with_archive, runtime)
     try:
         chain = Chain(runtime, faults=faults, archive=archive, finality_lag=config.finality_lag)
-        _settle_preset(chain, config.preset)
+        if (preset := config.preset) is not None:
+            chain.perform(lambda ledger, calls: settle_dev(ledger, Administrator(ledger, calls), preset))
         await _serve(config, chain, faults, ready)
     finally:
         if archive is not None:
             archive.close()
-
-
-def _settle_preset(chain: Chain, preset: DevPreset | None) -> None:
-    if preset is None:
-        return
-    if chain.best.number:
-        chain.perform(lambda ledger, calls: refresh_dev(Administrator(ledger, calls), preset))
-    else:
-        chain.perform(lambda ledger, calls: seed_dev(Administrator(ledger, calls), preset, chain.runtime.limits))
 
 
 async def _serve(config: DevnetConfig, chain: Chain, faults: Faults, ready: Callable[[DevnetAddresses], None]) -> None:

@@ -46,3 +46,5 @@ class DirectoryConfig:
     negative_ttl: timedelta = timedelta(seconds=5)
     """How long it holds that there is no such object."""
     concurrent_lookups: int = 16
+    outage_pause: timedelta = timedelta(seconds=1)
+    """For so long look-ups fail at once after one that the query node did not answer."""

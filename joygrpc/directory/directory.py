@@ -140,16 +140,16 @@ class Directory:
 
         Raises `QueryNodeUnavailable` or another `QueryNodeError` when it has to be asked and cannot.
         """
-        if (held := await self._held(object_id)) is not None:
+        held, gone = await self._held(object_id)
+        if held is not None or gone:
             return held
         found = await self._objects.get(object_id)
         if found is None:
             return None
-        # Blocks may have changed it since, or since the query node's height.
-        if (held := await self._held(object_id)) is not None:
+        # Blocks may have changed it since it was asked for, or since the query node's height.
+        held, gone = await self._held(object_id)
+        if held is not None or gone or await self._is_gone(found.bag_id):
             return held
-        if await self._database.read(lambda c: reading.is_gone(c, object_id, found.bag_id)):
-            return None
         journal = self._upkeep.journal
         if journal is not None and not found.accepted and journal.was_accepted(object_id):
             return replace(found, accepted=True)
@@ -168,7 +168,7 @@ class Directory:
         ):
             return held
         found = await self._bags.get(str(bag_id))
-        if found is None or await self._database.read(lambda c: reading.is_gone(c, -1, bag_id)):
+        if found is None or await self._is_gone(bag_id):
             return _empty_if_static(bag_id)
         return found
 
@@ -219,11 +219,16 @@ class Directory:
         found = await self.bag(bag_id)
         return found is not None and not set(found.distribution_buckets).isdisjoint(buckets)
 
-    async def _held(self, object_id: int) -> DirectoryObject | None:
-        if self._picture.state.exists and (held := await self.object(object_id)) is not None:
-            return held
+    async def _held(self, object_id: int) -> tuple[DirectoryObject | None, bool]:
+        """The object as blocks and snapshots tell of it, and whether a block removed it."""
+        held, gone = await self._database.read(lambda c: reading.object_or_trace(c, object_id))
         journal = self._upkeep.journal
-        return None if journal is None else journal.created(object_id)
+        if held is None and not gone and journal is not None:
+            held = journal.created(object_id)
+        return held, gone
+
+    async def _is_gone(self, bag_id: BagId) -> bool:
+        return await self._database.read(lambda c: reading.bag_is_gone(c, bag_id))
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if not self._picture.state.exists:
@@ -295,6 +300,7 @@ class Directory:
             ttl=config.lookup_ttl,
             negative_ttl=config.negative_ttl,
             concurrent=config.concurrent_lookups,
+            outage_pause=config.outage_pause,
         )
 
     def _chore(self, name: str, every: timedelta, run: Callable[[], Awaitable[None]]) -> Chore:

@@ -13,13 +13,12 @@ from joygrpc.query_node import QueryNodeError, QueryNodeUnavailable
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_OUTAGE_S = 1.0
-
 
 class Lookups(Generic[K, V]):
     """Remembered and coalesced look-ups of one kind.
 
-    At most `concurrent` run at a time. After an outage further ones fail at once for a second, so that a dead query node does not gather requests.
+    At most `concurrent` run at a time. After an outage further ones fail at once for `outage_pause`, so that a dead query node does not gather
+    requests.
     """
 
     def __init__(
@@ -31,11 +30,13 @@ class Lookups(Generic[K, V]):
         ttl: timedelta,
         negative_ttl: timedelta,
         concurrent: int,
+        outage_pause: timedelta,
     ) -> None:
         self._ask = ask
         self._timeout_s = timeout.total_seconds()
         self._ttl_s = ttl.total_seconds()
         self._negative_ttl_s = negative_ttl.total_seconds()
+        self._outage_pause_s = outage_pause.total_seconds()
         self._slots = asyncio.Semaphore(concurrent)
         self._known = SimpleMemoryCache(namespace=name)
         self._flights: dict[K, asyncio.Future[V | None]] = {}
@@ -92,8 +93,8 @@ class Lookups(Generic[K, V]):
             async with asyncio.timeout(self._timeout_s), self._slots:
                 return await self._ask(key)
         except TimeoutError as error:
-            self._out_until = time.monotonic() + _OUTAGE_S
+            self._out_until = time.monotonic() + self._outage_pause_s
             raise QueryNodeUnavailable from error
         except QueryNodeError:
-            self._out_until = time.monotonic() + _OUTAGE_S
+            self._out_until = time.monotonic() + self._outage_pause_s
             raise

@@ -88,12 +88,6 @@ def bag_by_id(connection: sqlite3.Connection, bag_id: BagId) -> DirectoryBag | N
     return DirectoryBag(bag_id, tuple(sorted(json.loads(row[0]))), tuple(sorted(json.loads(row[1]), key=_bucket_order)))
 
 
-def bag_is_loaded(connection: sqlite3.Connection, bag_id: BagId) -> bool:
-    """Whether all objects of the bag are here."""
-    row = connection.execute("SELECT loaded FROM bags WHERE bag_id = ?", (str(bag_id),)).fetchone()
-    return row is not None and bool(row[0])
-
-
 def storage_bucket_by_id(connection: sqlite3.Connection, bucket_id: int) -> DirectoryStorageBucket | None:
     """The bucket and its operator."""
     row = connection.execute(
@@ -139,13 +133,19 @@ def storage_peers(connection: sqlite3.Connection, bag_id: BagId, exclude_worker:
     return peers
 
 
-def is_gone(connection: sqlite3.Connection, object_id: int, bag_id: BagId) -> bool:
-    """Whether a finalized block removed the object, or the bag that somebody says it is in."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM gone_objects WHERE id = ?) OR EXISTS (SELECT 1 FROM gone_bags WHERE bag_id = ?)",
-        (object_id, str(bag_id)),
-    ).fetchone()
-    return bool(row[0])
+def object_or_trace(connection: sqlite3.Connection, object_id: int) -> tuple[DirectoryObject | None, bool]:
+    """The object, if it is held, and whether a finalized block removed it."""
+    if object_id >= SQLITE_INTEGER_LIMIT:
+        return None, False
+    held = object_by_id(connection, object_id)
+    gone = connection.execute("SELECT 1 FROM gone_objects WHERE id = ?", (object_id,)).fetchone()
+    return (None, True) if gone is not None else (held, False)
+
+
+def bag_is_gone(connection: sqlite3.Connection, bag_id: BagId) -> bool:
+    """Whether a finalized block removed the bag."""
+    row = connection.execute("SELECT 1 FROM gone_bags WHERE bag_id = ?", (str(bag_id),)).fetchone()
+    return row is not None
 
 
 def _object(row: tuple[int, int, str, str, int, str | None]) -> DirectoryObject:

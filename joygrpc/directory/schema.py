@@ -76,6 +76,7 @@ def open_directory(path: Path) -> sqlite3.Connection:
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             connection = _connect(path)
+        connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;")
         connection.executescript(
             f"PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};" + _PICTURE + _OWN,
         )
@@ -113,9 +114,7 @@ def detach_staging(connection: sqlite3.Connection) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     # Transactions are begun by hand; the connection is handed to one thread, which is not the one that makes it.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;")
-    return connection
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 
 
 def file_system_of(path: Path) -> str:

@@ -28,7 +28,8 @@ def choose_run(groups: GroupMap, waiting: Iterable[GroupRun], after: int) -> Nex
     if demands:
         demand, first_missing = demands[0]
         run = groups.missing_runs(GroupRun(first_missing.first, groups.count - first_missing.first))[0]
-        if any(not run.first <= other.first < run.end for _, other in demands[1:]):
+        on_the_way = range(run.first, min(run.end, demand.end + TURN_GROUPS))
+        if any(other.first not in on_the_way for _, other in demands[1:]):
             run = GroupRun(run.first, min(run.count, max(1, demand.end - run.first)))
         return NextRun(run, demand)
     ahead = groups.missing_runs(GroupRun(after, groups.count - after)) if after < groups.count else []

@@ -135,6 +135,13 @@ class EdgeNotAcknowledged(_Told):
     reason = "DEADLINE_EXCEEDED"
 
 
+class ConfigurationInvalid(_Told):
+    """The configuration file cannot be read again; the log says why."""
+
+    told = "The configuration is not valid"
+    reason = "REQUEST_INVALID"
+
+
 class BucketIdInvalid(_Told):
     """The text is no distribution bucket id."""
 

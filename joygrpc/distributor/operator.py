@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from joygrpc.distributor.assignment import Assignment, AssignmentStore, parse_buckets
+from joygrpc.distributor.assignment import AssignmentStore, parse_buckets
 from joygrpc.distributor.errors import ApiAlreadyStarted, ApiAlreadyStopped, EdgeNotAcknowledged, NodeShuttingDown
 from joygrpc.distributor.leases import LeaseBook
 from joygrpc.mesh import EdgeHub
@@ -25,7 +25,7 @@ class Reloaded:
 class OperatorService:
     """Turns the public API on and off, ends the node, changes what it serves.
 
-    `shut_down` asks the process to end and returns at once. `assigned` is told of a new assignment. `reload` reads the configuration again and takes over
+    `shut_down` asks the process to end and returns at once. `reload` reads the configuration again and takes over
     what it can.
     """
 
@@ -36,14 +36,12 @@ class OperatorService:
         leases: LeaseBook,
         *,
         shut_down: Callable[[], None],
-        assigned: Callable[[Assignment], Awaitable[None]],
         reload: Callable[[], Awaitable[Reloaded]],
     ) -> None:
         self._hub = hub
         self._assignments = assignments
         self._leases = leases
         self._shut_down = shut_down
-        self._assigned = assigned
         self._reload = reload
         self._ending = False
         self._one_at_a_time = asyncio.Lock()
@@ -104,7 +102,6 @@ class OperatorService:
     async def _after_change(self) -> None:
         assignment = self._assignments.current
         log.info("assignment changed by the operator", worker_id=assignment.worker_id, buckets=assignment.buckets)
-        await self._assigned(assignment)
         # Gateways must ask again for every object: it may not be served any more.
         await self._leases.revoke_all()
 

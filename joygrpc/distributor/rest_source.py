@@ -96,7 +96,9 @@ class RestSource:
         )
         try:
             self._guard.check_url(url)
-            async with self._session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+            async with asyncio.timeout(self._connect.total_seconds()):
+                answer = await self._session.get(url, headers=headers, timeout=timeout, allow_redirects=False)
+            async with answer:
                 yield answer
         except AddressForbidden as error:
             raise SourceError(SourceProblem.FORBIDDEN, str(error)) from error

@@ -48,7 +48,7 @@ class Opened:
 class AssetService:
     """Opens and reads objects.
 
-    `largest_cached` is the size above which objects are passed through, `patience` how long a request waits without any progress.
+    `largest_cached` is the size above which objects are passed through even if they fit, `patience` how long a request waits without any progress.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class AssetService:
         through: PassThrough,
         leases: LeaseBook,
         *,
-        largest_cached: int,
+        largest_cached: int | None,
         patience: timedelta,
     ) -> None:
         self._resolver = resolver
@@ -68,7 +68,7 @@ class AssetService:
         self._through = through
         self._delivery = Delivery(cache, fills, through, patience)
         self._leases = leases
-        self._largest_cached = largest_cached
+        self.largest_cached = largest_cached
         self._patience = patience
 
     def __repr__(self) -> str:
@@ -170,7 +170,7 @@ class AssetService:
 
     async def _await_media_type(self, fill: Fill) -> str:
         """The type as soon as the first bytes are here; bytes that nobody vouches for yet do, as a wrong object is not delivered whole."""
-        deadline = asyncio.get_running_loop().time() + 2 * self._patience.total_seconds()
+        deadline = asyncio.get_running_loop().time() + self._patience.total_seconds()
         while not fill.media_type:
             if fill.error is not None:
                 raise fill.error
@@ -185,7 +185,8 @@ class AssetService:
         return Opened(opened.wanted, media_type, pb.CACHE_STATE_MISS, pb.DATA_SOURCE_EXTERNAL, None)
 
     def _source_of(self, wanted: DirectoryObject) -> "pb.DataSource.ValueType":
-        too_large = wanted.size > min(self._largest_cached, self._cache.limit)
+        largest = self._cache.limit if self.largest_cached is None else min(self.largest_cached, self._cache.limit)
+        too_large = wanted.size > largest
         return pb.DATA_SOURCE_EXTERNAL if too_large else pb.DATA_SOURCE_LOCAL
 
 

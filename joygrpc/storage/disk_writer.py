@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from joygrpc.content import SNIFF_BYTES, Tree, TreeBuilder, detect_media_type, encode_multihash
 from joygrpc.storage.data_directory import sync_directory
+from joygrpc.storage.parallel import despite_cancellation
 from joygrpc.storage.store import Content, DiskFull, StoreFailed
 
 T = TypeVar("T")
@@ -150,13 +151,16 @@ class DiskWriter:
     async def discard(self) -> None:
         """Forgets the bytes; harmless after `commit`. Completes even when it is cancelled."""
         if not self._closed:
-            # The thread may still be writing for a caller that was cancelled.
-            if self._busy is not None:
-                await asyncio.wait([self._busy])
-                if not self._busy.cancelled():
-                    self._busy.exception()
-                self._busy = None
-            await self._close()
+            await despite_cancellation(self._discard())
+
+    async def _discard(self) -> None:
+        # The thread may still be writing for a caller that was cancelled.
+        if self._busy is not None:
+            await asyncio.wait([self._busy])
+            if not self._busy.cancelled():
+                self._busy.exception()
+            self._busy = None
+        await self._close()
 
     async def _close(self) -> None:
         self._closed = True
@@ -169,9 +173,8 @@ class DiskWriter:
             self._temporary.with_suffix(".tree").unlink(missing_ok=True)
 
         self._gone(self)
-        closing = asyncio.get_running_loop().run_in_executor(self._threads, work)
         with contextlib.suppress(OSError):
-            await asyncio.shield(closing)
+            await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _write_batch(self) -> None:
         data = self._batch[0] if len(self._batch) == 1 else b"".join(self._batch)

@@ -1,7 +1,7 @@
 """What a storage node knows of an object that it keeps."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -73,6 +73,12 @@ class KeptObject:
         if self.verified_at is not None:
             message.verified_at.CopyFrom(_timestamp(self.verified_at))
         return message
+
+
+def present() -> datetime:
+    """The time in UTC, as finely as the index keeps it (milliseconds)."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _timestamp(moment: datetime) -> Timestamp:

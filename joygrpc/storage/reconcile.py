@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Awaitable, Callable, Collection
-from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -11,7 +10,7 @@ from joygrpc.directory.facts import DirectoryObject, DirectoryStatus
 from joygrpc.mesh import JoygrpcError
 from joygrpc.storage.claims import Claims, UploadInProgress
 from joygrpc.storage.index import ObjectIndex
-from joygrpc.storage.objects import KeptObject, ObjectState
+from joygrpc.storage.objects import KeptObject, ObjectState, present
 from joygrpc.storage.store import Content, ObjectMissing, ObjectStore
 
 log = structlog.get_logger(__name__)
@@ -106,7 +105,7 @@ class ReconcileService:
         content = await self._store.examine(object_id)
         state = state_of_found(content, known)
         await self._store.put_tree(object_id, content.tree)
-        now = datetime.now(UTC)
+        now = present()
         await self._index.put(KeptObject(
             object_id, content.size, content.multihash, state, str(known.bag_id) if known is not None else "",
             media_type=content.media_type, has_tree=True, stored_at=now, verified_at=now,
@@ -142,4 +141,4 @@ class TreeService:
             await self._revoke([object_id])
             return
         await self._store.put_tree(object_id, content.tree)
-        await self._index.verified(object_id, content.media_type, datetime.now(UTC))
+        await self._index.verified(object_id, content.media_type, present())

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -16,7 +15,7 @@ from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.claims import Claims, UploadInProgress
 from joygrpc.storage.index import IndexFailed, ObjectIndex
 from joygrpc.storage.metrics import SYNC_BYTES, SYNC_DOWNLOADS, SYNC_MISSING
-from joygrpc.storage.objects import KeptObject, ObjectState
+from joygrpc.storage.objects import KeptObject, ObjectState, present
 from joygrpc.storage.parallel import together
 from joygrpc.storage.peer_sources import PeerSource, PeerSources
 from joygrpc.storage.store import DiskFull, ObjectStore, ObjectWriter, StoreFailed
@@ -143,7 +142,7 @@ class SyncService:
         if content.multihash != wanted.multihash:
             raise MultihashMismatch(wanted.object_id)
         await writer.commit()
-        now = datetime.now(UTC)
+        now = present()
         await self._index.put(KeptObject(
             wanted.object_id, content.size, content.multihash, ObjectState.STORED, str(wanted.bag_id),
             media_type=content.media_type, has_tree=True, stored_at=now, verified_at=now,

@@ -5,8 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from datetime import timedelta
 
 import structlog
 
@@ -17,7 +16,8 @@ from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.claims import Claims
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.metrics import UPLOAD_BYTES, UPLOADS
-from joygrpc.storage.objects import KeptObject, ObjectState
+from joygrpc.storage.objects import KeptObject, ObjectState, present
+from joygrpc.storage.parallel import despite_cancellation
 from joygrpc.storage.store import ObjectStore, ObjectWriter
 from joygrpc.storage.tokens import TokenService
 from joygrpc.storage.upload_checks import (
@@ -31,8 +31,6 @@ from joygrpc.storage.upload_checks import (
     check_facts,
     check_size,
 )
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +110,7 @@ class Upload:
         """
         if self._writer.size != self.expected.size:
             raise SizeMismatch(self.request.object_id)
-        kept = await _despite_cancellation(self._save(self, self._writer))
+        kept = await despite_cancellation(self._save(self, self._writer))
         self.committed = True
         return kept
 
@@ -192,7 +190,7 @@ class UploadService:
             try:
                 yield upload
             finally:
-                await self._end(upload, writer, keep_part=keep_part)
+                await despite_cancellation(self._end(upload, writer, keep_part=keep_part))
 
     @contextlib.contextmanager
     def _slot(self) -> Iterator[None]:
@@ -245,7 +243,7 @@ class UploadService:
             upload.spoiled = True
             raise MultihashMismatch(object_id)
         await writer.commit()
-        now = datetime.now(UTC)
+        now = present()
         kept = KeptObject(
             object_id, content.size, content.multihash, ObjectState.PENDING, str(upload.bag_id), upload.request.bucket_id,
             content.media_type, has_tree=True, stored_at=now, verified_at=now,
@@ -284,15 +282,3 @@ class UploadService:
             part = self._parts.pop(object_id, None)
             if part is not None:
                 await part.writer.discard()
-
-
-async def _despite_cancellation(work: Coroutine[object, object, T]) -> T:
-    """Runs work to its end even if the caller is cancelled meanwhile; the cancellation takes effect after it."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
-        raise

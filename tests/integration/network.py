@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,7 +129,7 @@ async def eventually(
         while True:
             async with session.head(url) as response:
                 if response.status == status:
-                    return dict(response.headers)
+                    return response.headers
             await asyncio.sleep(0.05)
 
 

@@ -41,7 +41,9 @@ READY_WITHIN_S = 30
 STOPPED_WITHIN_S = 15
 
 
-def node_config(worker: int, uploads: Path, chain: str, query_node: str, *, mesh_port: int = 0, **changes: Any) -> StorageNodeConfig:
+def node_config(
+    worker: int, uploads: Path, chain: str, query_node: str, *, mesh_port: int = 0, **changes: Any
+) -> StorageNodeConfig:
     """The configuration of devnet storage node `worker`; free ports but for the mesh's, and all chores quick to come."""
     settings: dict[str, Any] = {
         "worker": worker,
@@ -136,7 +138,8 @@ class PrintingContext(ChildContext):
     """Says on standard output what a supervisor would be told."""
 
     def notify_ready(self, info: Mapping[str, object] | None = None) -> None:
-        print(json.dumps(dict(info or {})), flush=True)
+        sys.stdout.write(json.dumps(dict(info or {})) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -562,8 +562,8 @@ async def test_grpcurl_calls_the_storage_service(network: Network, chain: Substr
     assert base64.b64encode(Path(network.sample["path"]).read_bytes()[:10]).decode() in read
     assert "header" in (await grpcurl(address, f"{service}/GetObjectTree", data=sample)).stdout
     assert '"complete": true' in (await grpcurl(address, f"{service}/QueryWrite", data=sample)).stdout
-    assert "objectIds" in (await grpcurl(address, f"{service}/ListObjects")).stdout
-    assert "objectCount" in (await grpcurl(address, f"{service}/GetDataStats")).stdout
+    assert "object_ids" in (await grpcurl(address, f"{service}/ListObjects")).stdout
+    assert "object_count" in (await grpcurl(address, f"{service}/GetDataStats")).stdout
     assert "version" in (await grpcurl(address, f"{service}/GetStatus")).stdout
     refused = await grpcurl(address, f"{service}/CreateUploadToken", data='{"signedData": "{}", "signature": "0x"}')
     assert "ErrorInfo" in refused.stderr
@@ -582,8 +582,8 @@ async def test_grpcurl_calls_the_distribution_service(network: Network) -> None:
     assert "asset" in (await grpcurl(address, f"{service}/ReadAsset", data=part)).stdout
     assert (await grpcurl(address, f"{service}/ReportAccess")).returncode == 0
     assert "FILL_NOT_FOUND" in (await grpcurl(address, f"{service}/WatchFill", data='{"objectId": "424242"}')).stderr
-    assert "nodeId" in (await grpcurl(address, f"{service}/GetStatus")).stdout
-    assert "allByWorkerId" in (await grpcurl(address, f"{service}/GetBuckets")).stdout
+    assert "node_id" in (await grpcurl(address, f"{service}/GetStatus")).stdout
+    assert "all_by_worker_id" in (await grpcurl(address, f"{service}/GetBuckets")).stdout
 
 
 async def test_grpcurl_calls_the_operator_services(network: Network) -> None:
@@ -627,6 +627,8 @@ async def test_state_is_kept_over_a_restart_and_operator_shutdown_ends_a_node(
     data = tmp_path / "data"
     with running_network(tmp_path, "--data", str(data)) as first:
         before = first.facts
+        async with http.get(f"{first.distributor}{ASSETS}/{first.sample['id']}") as response:
+            assert (response.headers["x-cache"], len(await response.read())) == ("miss", first.sample["size"])
         assert all(p.is_running() for p in first.programs())
         pids = [p.pid for p in first.programs()]
     assert first.process.returncode == 0

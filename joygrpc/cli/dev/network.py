@@ -191,6 +191,7 @@ class DevNetwork:
             "joygrpc": {
                 "host": HOST,
                 "operator_host": HOST,
+                "allow_private_sources": True,
                 "mesh": {"host": HOST, "port": node.grpc_port},
                 "admin": {"host": HOST, "port": node.admin_port, "grpc_port": node.admin_grpc_port},
             },

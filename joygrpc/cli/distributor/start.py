@@ -53,7 +53,9 @@ def start(ready: ReadyOutput, config_path: Path | None, print_config: str | None
     """
     file = config_path or Path(os.environ.get("CONFIG_PATH") or "config.yml")
     try:
-        config, unknown = load_distributor_config(settings_of(flags), file, os.environ)
+        config, unknown = load_distributor_config(
+            settings_of({**flags, "config_file": str(file.absolute())}), file, os.environ
+        )
     except ConfigInvalid as error:
         raise fail(f"the configuration is not valid\n{error}", DistributorExit.UNEXPECTED) from None
     for variable in unknown:
@@ -82,6 +84,7 @@ def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
             "joygrpc.admin.host": flags["admin_host"],
             "joygrpc.admin.port": flags["admin_port"],
             "joygrpc.admin.grpc_port": flags["admin_grpc_port"],
+            "joygrpc.config_file": flags.get("config_file"),
         }
     )
 

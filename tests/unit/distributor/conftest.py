@@ -79,7 +79,9 @@ def open_rig(tmp_path: Path) -> OpenRig:
             ChannelPool() as channels,
             RestSource(guard, timedelta(seconds=2), STALL) as rest,
         ):
-            links = PeerLinks(PeerBook(), GrpcSource(channels, guard, STALL), rest, most=32, most_per_peer=per_peer)
+            links = PeerLinks(
+                PeerBook(), GrpcSource(channels, guard, STALL, STALL), rest, most=32, most_per_peer=per_peer
+            )
             fill_limits = limits or FillLimits(8, 8, timedelta(seconds=5))
             async with FillService(cache, links, peers_of, fill_limits) as fills:
                 through = PassThrough(links, peers_of)

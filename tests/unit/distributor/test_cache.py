@@ -102,17 +102,14 @@ async def test_an_unlinked_file_that_somebody_holds_open_still_counts(tmp_path: 
         entry = await put(cache, 1, b"1" * MIB)
         await put(cache, 2, b"2" * MIB)
         entry.lent_until = asyncio.get_running_loop().time() + 60
-        holder = subprocess.Popen(["/bin/cat"], stdin=entry.file.path.open("rb"), stdout=subprocess.PIPE)
-        assert holder.stdout is not None
-        holder.stdout.read(1)
+        holder = holder_of(entry.file.path)
         try:
             with pytest.raises(CacheFull):
                 await cache.reserve(2 * MIB)
             assert cache.used == MIB
             assert files_in(tmp_path) == set()
         finally:
-            holder.kill()
-            holder.communicate()
+            end(holder)
         with await cache.reserve(2 * MIB):
             assert cache.used == 2 * MIB
 
@@ -229,13 +226,32 @@ asyncio.run(main())
 """
 
 
-async def test_after_a_kill_what_was_durable_is_adopted_and_nothing_more(tmp_path: Path) -> None:
+def writer_into(directory: Path) -> "subprocess.Popen[str]":
+    """A process that has filled one object, and another in part, when this returns."""
     tests = str(Path(__file__).parent.parent)
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), tests], stdout=subprocess.PIPE, text=True)
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(directory), tests], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     assert "written\n" in iter(writer.stdout.readline, "")
-    writer.send_signal(signal.SIGKILL)
-    writer.communicate()
+    return writer
+
+
+def holder_of(path: Path) -> "subprocess.Popen[str]":
+    """A process that has the file open."""
+    with path.open("rb") as file:
+        holder = subprocess.Popen(["/bin/cat"], stdin=file, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    holder.stdout.read(1)
+    return holder
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Kill it at once."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+async def test_after_a_kill_what_was_durable_is_adopted_and_nothing_more(tmp_path: Path) -> None:
+    end(writer_into(tmp_path))
     async with open_cache(tmp_path) as cache:
         whole, part = cache.get(1), cache.get(2)
         assert whole is not None

@@ -1,5 +1,7 @@
 """Presence maps against a plain set of groups."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_runs_are_the_present_groups_sorted_and_apart(made: tuple[GroupMap, set[
     groups, present = made
     runs = list(groups.runs())
     assert {group for run in runs for group in range(run.first, run.end)} == present
-    assert all(left.end < right.first for left, right in zip(runs, runs[1:], strict=False))
+    assert all(left.end < right.first for left, right in itertools.pairwise(runs))
     assert groups.complete == (present == set(range(groups.count)))
 
 
@@ -64,7 +66,7 @@ def test_the_compact_form_gives_the_map_back(made: tuple[GroupMap, set[int]]) ->
 
 @pytest.mark.parametrize("damaged", [b"1234567", b"\0\0\0\0\0\0\0\0", b"\xff" * 8])
 def test_a_damaged_compact_form_is_refused(damaged: bytes) -> None:
-    with pytest.raises(ValueError, match="groups|bytes a run"):
+    with pytest.raises(ValueError, match=r"groups|bytes a run"):
         GroupMap.from_bytes(10 * GROUP_SIZE, damaged)
 
 

@@ -1,0 +1,101 @@
+"""A chain that goes on where it stopped."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from joygrpc.devnet.administrator import Administrator
+from joygrpc.devnet.chain.archive import Archive, ArchiveUnusable
+from joygrpc.devnet.chain.chain import Chain
+from joygrpc.devnet.faults import Faults
+from joygrpc.devnet.ledger.bags import NewObject
+from joygrpc.devnet.limits import Limits
+from joygrpc.devnet.metadata.runtime import build_runtime
+from joygrpc.devnet.presets import SAMPLE_BAG, DevPreset, settle_dev
+
+from .signing import keypair, signed
+from .worlds import content_id
+
+PRESET = DevPreset((b"first", b"second"), (b"third",))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Chain]:
+    runtime = build_runtime(Limits())
+    archive = Archive(path, runtime)
+    try:
+        yield Chain(runtime, faults=Faults(), archive=archive)
+    finally:
+        archive.close()
+
+
+def settle(chain: Chain, preset: DevPreset = PRESET) -> None:
+    chain.perform(lambda ledger, calls: settle_dev(ledger, Administrator(ledger, calls), preset))
+
+
+def rows(chain: Chain) -> dict[str, dict[object, object]]:
+    return {f"{table.pallet}.{table.item}": dict(table.items()) for table in chain.ledger.tables()}
+
+
+def test_ledger_blocks_and_events_come_back(tmp_path: Path) -> None:
+    with opened(tmp_path / "chain.sqlite") as chain:
+        settle(chain)
+        objects = [NewObject(size, content_id(size)) for size in (5, 6)]
+        chain.perform(lambda ledger, calls: Administrator(ledger, calls).create_objects(SAMPLE_BAG, objects))
+        chain.submit(signed(chain, keypair("//Alice"), "System", "remark_with_event", {"remark": b"x"}))
+        chain.seal()
+        before = rows(chain)
+        blocks = [chain.finalized_block(number) for number in range(4)]
+        groups = sorted(chain.ledger.objects.group(SAMPLE_BAG))
+        best = chain.best
+    with opened(tmp_path / "chain.sqlite") as chain:
+        assert rows(chain) == before
+        assert [chain.finalized_block(number) for number in range(4)] == blocks
+        assert sorted(chain.ledger.objects.group(SAMPLE_BAG)) == groups == [0, 1]
+        assert chain.best.header == best.header
+        key = chain.runtime.item("Storage", "NextDataObjectId").raw_key()
+        assert chain.history.get(key, chain.best.number) == (2).to_bytes(8, "little")
+        sealed = chain.seal()
+        assert sealed.header.parent_hash == best.hash
+
+
+def test_nodes_may_move_and_join(tmp_path: Path) -> None:
+    with opened(tmp_path / "chain.sqlite") as chain:
+        settle(chain)
+    grown = DevPreset((b"moved", b"second", b"joined"), (b"third", b"joined"))
+    with opened(tmp_path / "chain.sqlite") as chain:
+        settle(chain, grown)
+        bag = chain.ledger.bags[SAMPLE_BAG]
+        assert bag.stored_by == {0, 1, 2}
+        assert {str(bucket) for bucket in bag.distributed_by} == {"0:0", "0:1"}
+        metadata = [
+            event.fields["metadata"] for event in chain.best.events if event.name == "StorageOperatorMetadataSet"
+        ]
+        assert metadata == [b"moved", b"second", b"joined"]
+
+
+def test_a_block_is_stored_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "chain.sqlite"
+    with opened(path) as chain:
+        settle(chain)
+        best = chain.best
+        sqlite3.connect(path).execute(
+            "CREATE TRIGGER full BEFORE INSERT ON state WHEN NEW.key IS NOT NULL BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        ).connection.close()
+        with pytest.raises(sqlite3.Error, match="disk full"):
+            chain.seal()
+    with opened(path) as chain:
+        assert chain.best.header == best.header
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, and long enough to be looked at" * 100)
+    with pytest.raises(ArchiveUnusable):
+        Archive(tmp_path / "text", build_runtime(Limits()))
+    with sqlite3.connect(tmp_path / "newer") as db:
+        db.execute("PRAGMA user_version = 99")
+    with pytest.raises(ArchiveUnusable, match="format 99"):
+        Archive(tmp_path / "newer", build_runtime(Limits()))
