@@ -62,7 +62,7 @@ def build_app(api: str, routes: Iterable[Route[Handler]], dialect: Dialect, *, m
         return await match.route.handler(request, match.parameters)
 
     app = web.Application(middlewares=[observe, answer_errors], client_max_size=max_body_bytes)
-    app.router.add_route("*", "/{path:.*}", dispatch, expect_handler=_expect_later)
+    app.router.add_route("*", r"/{path:[\s\S]*}", dispatch, expect_handler=_expect_later)
     app.on_response_prepare.append(_add_common_headers)
     app.on_response_prepare.append(_first_byte_observer(api))
     return app

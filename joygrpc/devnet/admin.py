@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from joygrpc.content.ids import InvalidBagId
+from joygrpc.content import InvalidBagId
 from joygrpc.devnet.administrator import DEFAULT_FUNDS, Administrator
 from joygrpc.devnet.chain.chain import Chain
 from joygrpc.devnet.chain.headers import hex0x

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from joygrpc.content.ids import BagId, DistributionBucketId
+from joygrpc.content import BagId, DistributionBucketId
 from joygrpc.devnet.ledger import bags
 from joygrpc.devnet.ledger.bags import NewObject, Upload
 from joygrpc.devnet.ledger.balances import TREASURY, deposit, free_balance

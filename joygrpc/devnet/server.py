@@ -30,7 +30,11 @@ _VERSION: Final = "1"
 
 
 async def run_devnet(config: DevnetConfig, ready: Callable[[DevnetAddresses], None]) -> None:
-    """Run until cancelled; `ready` is called once both ports answer and the preset is in place."""
+    """Run until cancelled; `ready` is called once both ports answer and the preset is in place.
+
+    Raises OSError for a port that is taken, ArchiveUnusable for data that cannot be read or are in use, and ArchiveFailed
+    (in a group) when a block cannot be written.
+    """
     faults = Faults()
     with_archive = None if config.data is None else config.data / _ARCHIVE_NAME
     runtime = build_runtime(config.limits)
@@ -55,9 +59,9 @@ async def _serve(config: DevnetConfig, chain: Chain, faults: Faults, ready: Call
     graphql = web.Application()
     query_node.add_routes(graphql)
     async with (
-        asyncio.TaskGroup() as tasks,
         _listening(endpoint.app(), config.host, config.chain_port) as chain_port,
         _listening(graphql, config.host, config.query_node_port) as query_node_port,
+        asyncio.TaskGroup() as tasks,
     ):
         follower = QueryNodeFeed(chain, query_node)
         await follower.catch_up()

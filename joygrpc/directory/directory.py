@@ -72,7 +72,7 @@ class Directory:
         self._objects = self._lookups("object", self._ask_object)
         self._bags = self._lookups("bag", self._ask_bag)
         self.refresh = self._chore("directory-refresh", config.refresh_interval, self._upkeep.take_snapshot)
-        self.load_bags = self._chore("directory-load-bags", config.refresh_interval, self._load_bags)
+        self.load_bags = self._chore("directory-load-bags", config.refresh_interval, self._upkeep.load_missing_bags)
         self.probe = Chore("directory-probe", every=config.status_interval, run=self._look_around)
 
     def __repr__(self) -> str:
@@ -254,10 +254,6 @@ class Directory:
             return None
         return DirectoryBag(BagId.parse(found.id), found.storage_bucket_ids, found.distribution_bucket_ids)
 
-    async def _load_bags(self) -> None:
-        while await self._upkeep.load_missing_bags():
-            pass
-
     async def _look_around(self) -> None:
         try:
             await self._upkeep.look_around()
@@ -280,7 +276,8 @@ class Directory:
                     await self._bags.forget(str(fact.bag_id))
                 case _:
                     pass
-        if self._picture.state.missing_bags:
+        moved_on = bool(facts) or any(change.kind == "snapshot" for change in changes)
+        if moved_on and self._picture.state.missing_bags:
             self.load_bags.trigger()
         self._hub.publish(changes)
 

@@ -1,7 +1,8 @@
 """What finalized blocks changed lately, kept in memory: a picture of a query node that lags is brought up with it."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from joygrpc.chain.events import (
     BagDeleted,
@@ -125,16 +126,25 @@ class Journal:
                     pass
 
 
-def object_facts(facts: Iterator[StorageFact], bag_ids: frozenset[BagId]) -> Iterator[StorageFact]:
-    """Those facts that concern objects of certain bags."""
+def object_facts(
+    facts: Iterable[StorageFact], bag_ids: Collection[BagId], object_ids: Collection[int]
+) -> Iterator[StorageFact]:
+    """Those facts, or parts of them, that concern objects which are in certain bags, came into them, or are named.
+
+    Once an object is concerned, all later facts about it are told, wherever it goes.
+    """
+    concerned = set(object_ids)
     for fact in facts:
         match fact:
-            case ObjectsCreated(bag_id=bag_id) | ObjectsAccepted(bag_id=bag_id) | ObjectsDeleted(bag_id=bag_id):
+            case ObjectsCreated(bag_id=bag_id, objects=objects):
                 if bag_id in bag_ids:
+                    concerned.update(new.object_id for new in objects)
                     yield fact
-            case ObjectsMoved(source=source, destination=destination):
-                if source in bag_ids or destination in bag_ids:
-                    yield fact
+            case ObjectsAccepted() | ObjectsDeleted() | ObjectsMoved():
+                if isinstance(fact, ObjectsMoved) and fact.destination in bag_ids:
+                    concerned.update(fact.object_ids)
+                if ids := tuple(object_id for object_id in fact.object_ids if object_id in concerned):
+                    yield replace(fact, object_ids=ids)
             case _:
                 pass
 

@@ -128,7 +128,8 @@ class Picture:
             for bag_id in wanted:
                 connection.execute("UPDATE bags SET loaded = 1 WHERE bag_id = ?", (bag_id,))
             # After the mark: an object that was moved in from a bag that is not held takes it away again.
-            apply_facts(connection, object_facts(iter(facts), frozenset(bags)), self._scope)
+            about = object_facts(facts, frozenset(bags), [found.id for found in objects if found.bag_id in wanted])
+            apply_facts(connection, about, self._scope)
             return replace(self.state, missing_bags=self._misses_bags(connection)), bags
 
         self.state, bags = await self._database.write(write)

@@ -128,12 +128,18 @@ class Upkeep:
         self._wake()
         await self._on_change([DirectoryChange("snapshot")], [])
 
-    async def load_missing_bags(self) -> bool:
-        """Fetch the objects of bags that came into scope; True when some remain. Raises `QueryNodeError` or `QueryNodeBehind`."""
+    async def load_missing_bags(self) -> None:
+        """Fetch the objects of bags that came into scope; raises `QueryNodeError`, `SnapshotFailed` or `DirectoryUnusable`."""
+        tried: set[str] = set()
+        while self._picture.state.exists and (bag_ids := await self._picture.bags_to_load(_BAGS_AT_ONCE)):
+            if not tried.isdisjoint(bag_ids):
+                # An object was moved into it that the query node does not know to be there.
+                raise QueryNodeBehind
+            tried.update(bag_ids)
+            await self._load_bags(bag_ids)
+
+    async def _load_bags(self, bag_ids: Sequence[str]) -> None:
         journal = self.journal
-        bag_ids = await self._picture.bags_to_load(_BAGS_AT_ONCE)
-        if not bag_ids or not self._picture.state.exists:
-            return False
         status = await self._status()
         if journal is None or status.height < journal.start:
             raise QueryNodeBehind
@@ -144,7 +150,6 @@ class Upkeep:
             loaded = await self._picture.load_bags(bag_ids, objects, _since(journal, status.height))
         log.info("directory_bags_loaded", bags=len(loaded), objects=len(objects))
         await self._on_change([DirectoryChange("bag_changed", (), bag_id) for bag_id in loaded], [])
-        return len(bag_ids) == _BAGS_AT_ONCE
 
     async def look_around(self) -> None:
         """Ask query node and chain how far they are; raises the first error after both were asked."""

@@ -61,7 +61,8 @@ class GrpcSource:
                     raise SourceError(SourceProblem.LIED, "a tree that is too long")
         try:
             root = decode_multihash(wanted.multihash)
-            return TreeSlice.parse(bytes(encoded), wanted.size, root, offset, length)
+            # Some thousand hashes for a long range.
+            return await asyncio.to_thread(TreeSlice.parse, bytes(encoded), wanted.size, root, offset, length)
         except (InvalidTree, InvalidMultihash) as error:
             raise SourceError(SourceProblem.LIED, str(error)) from error
 

@@ -138,7 +138,7 @@ class AssetService:
             DELIVERED_BYTES.labels("lease").inc(count.bytes)
 
     async def watch_fill(self, object_id: int) -> AsyncGenerator[tuple[list[GroupRun], bool], None]:
-        """Groups that became verified since the last item, and whether all are there now.
+        """Groups that became verified since the last item, and whether all are there now; ends with the fill.
 
         Raises `FillNotFound` when the object is not being filled, and what stopped the fill.
         """
@@ -158,6 +158,9 @@ class AssetService:
             else:
                 await fill.progress.wait()
             if known.complete:
+                # The fill ends once all of it is durable.
+                while not fill.finished:
+                    await fill.progress.wait()
                 return
 
     async def _with_media_type(self, opened: Opened) -> Opened:

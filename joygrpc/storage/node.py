@@ -114,7 +114,7 @@ class StorageNode:
         self.buckets_chore = Chore(
             "buckets",
             every=timedelta(minutes=1),
-            run=self._refresh_buckets,
+            run=self.refresh,
             retry=_RETRY,
             ceiling=_RETRY_CEILING,
             at_start=False,
@@ -219,7 +219,9 @@ class StorageNode:
             case _:
                 pass
 
-    async def _refresh_buckets(self) -> None:
+    async def refresh(self) -> None:
+        """Learns the node's buckets and the chain's bounds. Raises what directory and chain raise."""
+        await self.uploads.max_object_size()
         if await self.buckets.refresh():
             self.acceptance_chore.trigger()
             self.sync_chore.trigger()

@@ -169,7 +169,7 @@ async def _preflight(config: StorageNodeConfig, assembled: _Assembled) -> None:
             if await assembled.chain.worker("storage", config.worker) is None:
                 raise StartFailed(Exit.INVALID_WORKER, f"the storage working group has no worker {config.worker}")
             await assembled.directory.wait_ready()
-            await assembled.node.buckets.refresh()
+            await assembled.node.refresh()
     except (TimeoutError, ChainUnavailable) as error:
         if assembled.empty:
             raise StartFailed(Exit.CHAIN_ERROR, "chain or query node do not answer") from error

@@ -9,7 +9,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from joygrpc.config import StorageNodeConfig
 from joygrpc.directory.facts import DirectoryStatus
-from joygrpc.mesh import JoygrpcError
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.index import Count, ObjectIndex
@@ -70,13 +69,6 @@ class StatusService:
         """What the node is and does now."""
         config = self._config
         directory = await self._directory.status()
-        try:
-            max_object_size = await self._uploads.max_object_size()
-        except JoygrpcError:
-            max_object_size = 0
-        except Exception:
-            # The chain is away; its bound is told once it is back.
-            max_object_size = 0
         return pb.GetStatusResponse(
             version=__version__,
             uptime=_duration(timedelta(seconds=time.monotonic() - self._started)),
@@ -96,7 +88,7 @@ class StatusService:
                 complete=directory.complete,
                 last_error=directory.last_error,
             ),
-            max_object_size=max_object_size,
+            max_object_size=self._uploads.known_max_object_size,
             upload_auth=self._tokens.auth,
             started_at=_timestamp(self._started_at),
             token_account=self._tokens.account,

@@ -145,6 +145,11 @@ class UploadService:
     def __repr__(self) -> str:
         return f"<UploadService running={self._running} parts={len(self._parts)}>"
 
+    @property
+    def known_max_object_size(self) -> int:
+        """Most bytes that an upload may have; 0 as long as the chain was not asked."""
+        return self._max_size or 0
+
     async def max_object_size(self) -> int:
         """Most bytes that an upload may have. Raises `ChainUnavailable` as long as nobody told."""
         if self._max_size is None:

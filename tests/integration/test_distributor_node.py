@@ -111,12 +111,10 @@ async def refusal(call: Any) -> str:
 
 
 async def complete(node: RunningDistributor, object_id: int) -> None:
-    """Wait until the object is in the cache as a whole."""
+    """Wait until the object is in the cache as a whole, and safe there."""
     watched = node.local.WatchFill(pb.WatchFillRequest(object_id=object_id), timeout=20)
     with contextlib.suppress(grpc.aio.AioRpcError):
-        async for step in watched:
-            if step.complete:
-                break
+        assert [step.complete async for step in watched][-1]
     assert (await node.facts(object_id)).cache_state == pb.CACHE_STATE_HIT
 
 

@@ -36,7 +36,6 @@ from tests.integration.gateway_peers import (
 )
 
 
-
 def never_500(_: CheckContext, response: schemathesis.Response, __: schemathesis.Case) -> bool | None:
     """503 and the like are documented answers; 500 is none."""
     assert response.status_code != 500

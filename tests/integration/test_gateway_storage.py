@@ -303,9 +303,7 @@ async def test_upload_styles(bench: Bench, style: str, size: int) -> None:
         ({"extra": "1"}, 400, {"type": "request_exception", "message": "Unknown query parameter 'extra'"}),
     ],
 )
-async def test_upload_refusals_of_query(
-    bench: Bench, query: dict[str, str], status: int, body: dict[str, str]
-) -> None:
+async def test_upload_refusals_of_query(bench: Bench, query: dict[str, str], status: int, body: dict[str, str]) -> None:
     expect(bench, 20, b"hello")
     async with bench.http.post(bench.api("files"), params=PARAMETERS | query, data=form()) as response:
         assert (response.status, await response.json()) == (status, body)

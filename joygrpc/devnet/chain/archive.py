@@ -49,7 +49,11 @@ _RECORDS: Final[Mapping[tuple[str, str], Any]] = {
 
 
 class ArchiveUnusable(RuntimeError):
-    """The file is not an archive of this version."""
+    """The file is not an archive of this version, or another process has it open."""
+
+
+class ArchiveFailed(RuntimeError):
+    """A block could not be written; the chain must not go on, or the archive would have a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,10 @@ class Archive:
     def __init__(self, path: Path, runtime: Runtime) -> None:
         self._runtime = runtime
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         try:
+            # One devnet per directory: whoever opens the file first keeps it.
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -85,7 +91,7 @@ class Archive:
         self._db.close()
 
     def store(self, block: Block, encoded_events: bytes, changes: Mapping[bytes, bytes | None]) -> None:
-        """Write a block and the state that it changed."""
+        """Write a block and the state that it changed, both or neither; raises ArchiveFailed."""
         header = block.header
         row = (
             block.number,
@@ -99,11 +105,14 @@ class Archive:
         )
         written = [(key, value) for key, value in changes.items() if value is not None]
         deleted = [(key,) for key, value in changes.items() if value is None]
-        with self._db:
-            self._db.execute("BEGIN")
-            self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", written)
-            self._db.executemany("DELETE FROM state WHERE key = ?", deleted)
+        try:
+            with self._db:
+                self._db.execute("BEGIN")
+                self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", written)
+                self._db.executemany("DELETE FROM state WHERE key = ?", deleted)
+        except sqlite3.Error as error:
+            raise ArchiveFailed(str(error)) from error
 
     def block(self, block_hash: bytes) -> Block | None:
         """A block by hash; None if unknown."""

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from joygrpc.devnet.chain.archive import Archive
+from joygrpc.devnet.chain.archive import Archive, ArchiveFailed
 from joygrpc.devnet.chain.execution import Execution
 from joygrpc.devnet.chain.extrinsics import Extrinsic, MalformedExtrinsic, decode_extrinsic, encode_inherent
 from joygrpc.devnet.chain.headers import Block, Header, blake2_256, hex0x
@@ -38,6 +38,7 @@ class ChainStalled(RuntimeError):
 class Chain:
     """Makes blocks out of transactions and of what an administrator asks for.
 
+    Once a block could not be archived, every attempt to make another raises ArchiveFailed.
     Not thread-safe: everything happens on one event loop. `finality_lag` is how many blocks finality stays behind;
     `depth` is how many blocks back state and blocks can be asked for.
     """
@@ -63,6 +64,7 @@ class Chain:
         self.on_finalized: list[Callable[[Block], None]] = []
         self.on_transaction: list[Callable[[], None]] = []
         self._archive = archive
+        self._failure: ArchiveFailed | None = None
         self._hashes: list[bytes] = []
         self._blocks: dict[bytes, Block] = {}
         self._watched: dict[int, list[Pending]] = {}
@@ -143,6 +145,8 @@ class Chain:
         return result, self._finish_block()
 
     def _ensure_moving(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         if self.faults.stalled:
             raise ChainStalled("the chain is stalled")
 
@@ -279,7 +283,11 @@ class Chain:
         self._hashes.append(block.hash)
         self._blocks[block.hash] = block
         if self._archive is not None:
-            self._archive.store(block, encoded_events, changes)
+            try:
+                self._archive.store(block, encoded_events, changes)
+            except ArchiveFailed as failure:
+                self._failure = failure
+                raise
         return block
 
     def _block_hash_changes(self, number: int, parent_hash: bytes) -> dict[bytes, bytes | None]:

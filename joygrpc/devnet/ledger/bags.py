@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from joygrpc.content.ids import DistributionBucketId
+from joygrpc.content import DistributionBucketId
 from joygrpc.devnet.ledger.balances import TREASURY, covers, move, withdraw
 from joygrpc.devnet.ledger.failures import ensure, found
 from joygrpc.devnet.ledger.ledger import Ledger

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from joygrpc.content.ids import DistributionBucketId
+from joygrpc.content import DistributionBucketId
 from joygrpc.devnet.ledger.bags import find_bag, find_policy
 from joygrpc.devnet.ledger.calls import Origin
 from joygrpc.devnet.ledger.failures import ensure, found

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from joygrpc.content.ids import DistributionBucketId
+from joygrpc.content import DistributionBucketId
 
 Account = str
 """An account id: `0x` and 64 hex digits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from joygrpc.content.ids import BagId, DistributionBucketId, InvalidBagId, InvalidDistributionBucketId
+from joygrpc.content import BagId, DistributionBucketId, InvalidBagId, InvalidDistributionBucketId
 from joygrpc.devnet.metadata.shared_types import (
     ACCOUNT_ID,
     REPAYABLE_BLOAT_BOND,

@@ -28,7 +28,18 @@ def test_accounts_are_taken_in_every_form(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0x12", "0xzz", "Alice", "//", "//a/b", "/soft", "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX", "1", "\u0661"],
+    [
+        "",
+        "0x12",
+        "0xzz",
+        "Alice",
+        "//",
+        "//a/b",
+        "/soft",
+        "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQX",
+        "1",
+        "\u0661",
+    ],
 )
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(NotAnAccount):

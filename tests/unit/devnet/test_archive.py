@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from joygrpc.devnet.administrator import Administrator
-from joygrpc.devnet.chain.archive import Archive, ArchiveUnusable
+from joygrpc.devnet.chain.archive import Archive, ArchiveFailed, ArchiveUnusable
 from joygrpc.devnet.chain.chain import Chain
 from joygrpc.devnet.faults import Faults
 from joygrpc.devnet.ledger.bags import NewObject
@@ -77,18 +77,25 @@ def test_nodes_may_move_and_join(tmp_path: Path) -> None:
         assert metadata == [b"moved", b"second", b"joined"]
 
 
-def test_a_block_is_stored_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_is_stored_whole_or_not_at_all_and_the_chain_stops(tmp_path: Path) -> None:
     path = tmp_path / "chain.sqlite"
     with opened(path) as chain:
         settle(chain)
         best = chain.best
-        sqlite3.connect(path).execute(
-            "CREATE TRIGGER full BEFORE INSERT ON state WHEN NEW.key IS NOT NULL BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        ).connection.close()
-        with pytest.raises(sqlite3.Error, match="disk full"):
-            chain.seal()
+        assert chain._archive is not None
+        chain._archive._db.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON main.state BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        for _ in range(2):
+            with pytest.raises(ArchiveFailed, match="disk full"):
+                chain.seal()
     with opened(path) as chain:
         assert chain.best.header == best.header
+
+
+def test_one_chain_per_file(tmp_path: Path) -> None:
+    with opened(tmp_path / "chain.sqlite"), pytest.raises(ArchiveUnusable, match="locked"):
+        Archive(tmp_path / "chain.sqlite", build_runtime(Limits()))
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from joygrpc.content.ids import DistributionBucketId
+from joygrpc.content import DistributionBucketId
 from joygrpc.devnet.events import Event
 from joygrpc.devnet.ledger import bags
 from joygrpc.devnet.ledger.bags import NewObject, Upload

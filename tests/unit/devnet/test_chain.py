@@ -78,9 +78,7 @@ class TestBlocks:
         assert [record["phase"] for record in records] == [
             {"ApplyExtrinsic": event.extrinsic_index} for event in block.events
         ]
-        assert [record["event"] for record in records][-1] == {
-            "System": {"ExtrinsicSuccess": block.events[-1].fields}
-        }
+        assert [record["event"] for record in records][-1] == {"System": {"ExtrinsicSuccess": block.events[-1].fields}}
 
     def test_an_action_that_fails_leaves_no_block(self, chain: Chain) -> None:
         def action(ledger: Any, calls: Any) -> None:
@@ -261,7 +259,7 @@ class TestFaults:
         with pytest.raises(ChainStalled):
             chain.seal()
         with pytest.raises(ChainStalled):
-            chain.perform(lambda ledger, calls: None)
+            chain.perform(lambda *_: None)
 
     def test_calls_fail_as_told_and_as_often(self) -> None:
         faults = Faults(reject=[RejectRule("Storage", "UploadingBlocked", "System.remark_with_event", 2)])

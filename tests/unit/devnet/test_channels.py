@@ -103,9 +103,7 @@ class TestUpdate:
 
     @pytest.mark.parametrize(("signer", "member"), [(OWNER, 0), (COLLABORATOR, 1)])
     def test_assets_are_exchanged(self, world: World, signer: str, member: int) -> None:
-        arguments = update(
-            world, actor={"Member": member}, assets_to_upload=assets(world, 5, 6), assets_to_remove=[0]
-        )
+        arguments = update(world, actor={"Member": member}, assets_to_upload=assets(world, 5, 6), assets_to_remove=[0])
         events = world.call(signer, "Content", "update_channel", **arguments)
         assert storage_names(events) == ["VoucherChanged", "DataObjectsUpdated"]
         assert events[-1].fields["new_data_object_ids"] == [1, 2]

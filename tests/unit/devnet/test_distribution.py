@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from joygrpc.content.ids import DistributionBucketId
+from joygrpc.content import DistributionBucketId
 from joygrpc.devnet.limits import Limits
 
 from .worlds import DISTRIBUTION_LEAD, DISTRIBUTION_WORKERS, OWNER, STATIC_BAG, World, storage_names
@@ -170,9 +170,7 @@ class TestBuckets:
     )
     def test_binding_refused_in_order(self, world: World, change: dict[str, Any], error: str) -> None:
         world.admin.bind_bag(STATIC_BAG, add_distribution=["0:0"])
-        world.admin.lead_distribution(
-            "update_distribution_bucket_status", bucket_id="0:3", accepting_new_bags=False
-        )
+        world.admin.lead_distribution("update_distribution_bucket_status", bucket_id="0:3", accepting_new_bags=False)
         plain = {"bag_id": STATIC_BAG, "family_id": 0, "add_buckets_indices": [1], "remove_buckets_indices": []}
         assert refusal(world, "update_distribution_buckets_for_bag", **(plain | change)) == error
 
@@ -194,9 +192,7 @@ class TestOperators:
         world = World(Limits(max_pending_invitations=1, max_distribution_operators=1))
         world.admin.create_family()
         bucket = world.distribution_bucket(worker=0)
-        world.admin.lead_distribution(
-            "invite_distribution_bucket_operator", bucket_id=bucket, operator_worker_id=1
-        )
+        world.admin.lead_distribution("invite_distribution_bucket_operator", bucket_id=bucket, operator_worker_id=1)
         return world
 
     @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def step(world: World, chance: random.Random) -> None:
             new_objects_size_limit=chance.randrange(300),
             new_objects_number_limit=chance.randrange(12),
         ),
-        lambda: world.distribution_bucket(),
+        world.distribution_bucket,
         lambda: distribute("delete_distribution_bucket", bucket_id=f"0:{bucket}"),
         lambda: distribute(
             "update_distribution_buckets_for_bag",

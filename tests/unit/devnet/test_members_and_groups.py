@@ -1,6 +1,6 @@
 """Members, working groups, money and batches."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -144,8 +144,8 @@ class TestBalances:
 
 
 class TestBatches:
-    GOOD = {"System": {"remark_with_event": {"remark": b"x"}}}
-    BAD = {"Storage": {"delete_storage_bucket": {"storage_bucket_id": 9}}}
+    GOOD: ClassVar = {"System": {"remark_with_event": {"remark": b"x"}}}
+    BAD: ClassVar = {"Storage": {"delete_storage_bucket": {"storage_bucket_id": 9}}}
 
     def run(self, world: World, kind: str, *calls: dict[str, Any]) -> list[str]:
         return [event.name for event in world.call(STORAGE_LEAD, "Utility", kind, calls=list(calls))]
@@ -164,7 +164,12 @@ class TestBatches:
 
     def test_force_batch_goes_on(self, world: World) -> None:
         events = world.call(STORAGE_LEAD, "Utility", "force_batch", calls=[self.BAD, self.GOOD])
-        assert [event.name for event in events] == ["ItemFailed", "Remarked", "ItemCompleted", "BatchCompletedWithErrors"]
+        assert [event.name for event in events] == [
+            "ItemFailed",
+            "Remarked",
+            "ItemCompleted",
+            "BatchCompletedWithErrors",
+        ]
         assert events[0].fields["error"] == {"Module": {"index": 27, "error": b"\x03\0\0\0"}}
 
     def test_batches_nest(self, world: World) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scalecodec.base import RuntimeConfigurationObject, ScaleBytes
 from scalecodec.type_registry import load_type_registry_preset
@@ -51,12 +51,15 @@ def test_compact_integers(value: int, encoded: str) -> None:
     assert Reader(bytes.fromhex(encoded)).compact() == value
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**536 - 1))
 def test_compact_integers_come_back(value: int) -> None:
     assert Reader(encode_compact(value)).compact() == value
 
 
-_COLOUR = Enum("Colour", (Variant(0, "Red"), Variant(3, "Mixed", {"red": U8, "blue": U8}), Variant(5, "Named", {"name": TEXT})))
+_COLOUR = Enum(
+    "Colour", (Variant(0, "Red"), Variant(3, "Mixed", {"red": U8, "blue": U8}), Variant(5, "Named", {"name": TEXT}))
+)
 _RECORD = Struct("Record", {"count": Compact(U64), "parts": Vec(Option(BYTES)), "colour": _COLOUR})
 
 
@@ -138,6 +141,7 @@ def test_bytes_that_do_not_decode(described: Type, data: str) -> None:
         described.decode(bytes.fromhex(data))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_garbage_never_raises_anything_else(data: bytes) -> None:
     for described in (_RECORD, STORAGE_BUCKET, BAG_ID):
@@ -148,12 +152,15 @@ def test_garbage_never_raises_anything_else(data: bytes) -> None:
         assert described.decode(described.encode(value)) == value
 
 
+_OTHER = RuntimeConfigurationObject()
+_OTHER.update_type_registry(load_type_registry_preset("core"))
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2**64 - 1), st.binary(max_size=80)), max_size=5))
 def test_another_implementation_reads_the_same(rows: list[tuple[bool, int, bytes]]) -> None:
     described = Vec(Tuple(BOOL, Compact(U64), BYTES))
-    config = RuntimeConfigurationObject()
-    config.update_type_registry(load_type_registry_preset("core"))
-    decoded = config.create_scale_object(
+    decoded = _OTHER.create_scale_object(
         "Vec<(bool, Compact<u64>, HexBytes)>", data=ScaleBytes(bytearray(described.encode(rows)))
     ).decode()
     assert decoded == [(flag, number, "0x" + data.hex()) for flag, number, data in rows]

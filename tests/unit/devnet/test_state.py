@@ -1,6 +1,6 @@
 """Storage at past blocks, against the plain idea of it: a copy of the state at each block."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joygrpc.devnet.chain.state import StateHistory
@@ -10,6 +10,7 @@ KEYS = [ITEM + bytes([number]) for number in range(6)] + [OTHER]
 CHANGES = st.dictionaries(st.sampled_from(KEYS), st.none() | st.binary(max_size=2), max_size=4)
 
 
+@settings(deadline=None)
 @given(st.lists(CHANGES, min_size=1, max_size=30), st.integers(1, 8))
 def test_every_block_in_the_window_is_as_it_was(blocks: list[dict[bytes, bytes | None]], depth: int) -> None:
     history = StateHistory(depth)
@@ -30,9 +31,10 @@ def test_every_block_in_the_window_is_as_it_was(blocks: list[dict[bytes, bytes |
         assert {key: history.get(key, number) for key in KEYS} == {key: copy.get(key) for key in KEYS}
         assert history.page(ITEM, None, b"", number) == sorted(key for key in copy if key.startswith(ITEM))
         assert history.page(b"", None, b"", number) == sorted(copy)
-        assert history.page(ITEM, 2, KEYS[1], number) == sorted(
-            key for key in copy if key.startswith(ITEM) and key > KEYS[1]
-        )[:2]
+        assert (
+            history.page(ITEM, 2, KEYS[1], number)
+            == sorted(key for key in copy if key.startswith(ITEM) and key > KEYS[1])[:2]
+        )
 
 
 def test_deleted_keys_are_forgotten() -> None:
@@ -42,7 +44,7 @@ def test_deleted_keys_are_forgotten() -> None:
     for number in range(2, 6):
         history.commit(number, {OTHER: bytes([number])})
     assert history.page(ITEM, None, b"", 5) == []
-    assert KEYS[0] not in repr(vars(history)).encode()
+    assert KEYS[0] not in history._versions
 
 
 def test_a_loaded_state_begins_at_its_block() -> None:

@@ -54,7 +54,13 @@ def test_the_bucket_must_exist(world: World, name: str, arguments: dict[str, Any
 @pytest.mark.parametrize(
     ("name", "arguments", "event", "cell", "value"),
     [
-        ("update_uploading_blocked_status", {"new_status": True}, "UploadingBlockStatusUpdated", "uploading_blocked", True),
+        (
+            "update_uploading_blocked_status",
+            {"new_status": True},
+            "UploadingBlockStatusUpdated",
+            "uploading_blocked",
+            True,
+        ),
         ("update_data_size_fee", {"new_data_size_fee": 9}, "DataObjectPerMegabyteFeeUpdated", "data_size_fee", 9),
         (
             "update_data_object_state_bloat_bond",
@@ -131,7 +137,9 @@ class TestBlacklist:
         world = World(Limits(blacklist_size=1))
         self.update(world, [], [content_id(1)])
         more = {"remove_hashes": [], "add_hashes": [content_id(2)]}
-        assert world.refusal(STORAGE_LEAD, "Storage", "update_blacklist", **more) == "Storage.BlacklistSizeLimitExceeded"
+        assert (
+            world.refusal(STORAGE_LEAD, "Storage", "update_blacklist", **more) == "Storage.BlacklistSizeLimitExceeded"
+        )
         self.update(world, [content_id(1)], [content_id(2)])
         assert set(world.ledger.blacklist) == {content_id(2)}
 
@@ -258,13 +266,23 @@ class TestOperators:
 class TestBagsOfBuckets:
     def update(self, world: World, bag: str, add: list[int], remove: list[int]) -> list[str]:
         events = world.call(
-            STORAGE_LEAD, "Storage", "update_storage_buckets_for_bag", bag_id=bag, add_buckets=add, remove_buckets=remove
+            STORAGE_LEAD,
+            "Storage",
+            "update_storage_buckets_for_bag",
+            bag_id=bag,
+            add_buckets=add,
+            remove_buckets=remove,
         )
         return storage_names(events)
 
     def refusal(self, world: World, bag: str, add: list[int], remove: list[int]) -> str:
         return world.refusal(
-            STORAGE_LEAD, "Storage", "update_storage_buckets_for_bag", bag_id=bag, add_buckets=add, remove_buckets=remove
+            STORAGE_LEAD,
+            "Storage",
+            "update_storage_buckets_for_bag",
+            bag_id=bag,
+            add_buckets=add,
+            remove_buckets=remove,
         )
 
     def test_vouchers_move_with_the_bag(self, world: World) -> None:

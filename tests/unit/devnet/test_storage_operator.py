@@ -101,9 +101,7 @@ class TestAcceptance:
 
     def test_accepted_objects_pass_again(self, world: World) -> None:
         for ids in ([0, 2], [2, 1]):
-            events = world.call(
-                STRANGER, "Storage", "accept_pending_data_objects", **self.arguments(data_objects=ids)
-            )
+            events = world.call(STRANGER, "Storage", "accept_pending_data_objects", **self.arguments(data_objects=ids))
             assert events[0].fields == {
                 "bucket_id": 0,
                 "worker_id": 0,

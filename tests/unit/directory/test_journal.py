@@ -65,5 +65,22 @@ def test_recent_objects_are_known_as_they_are_now() -> None:
 
 
 def test_facts_about_the_objects_of_some_bags() -> None:
-    facts = [created(1), created(2, bag=B), ObjectsMoved(A, B, (1,)), BagDeleted(B), StorageBucketDeleted(0)]
-    assert list(object_facts(iter(facts), frozenset({B}))) == [created(2, bag=B), ObjectsMoved(A, B, (1,))]
+    facts = [
+        created(1),
+        created(2, 3, bag=B),
+        ObjectsAccepted(A, 0, (1, 7)),
+        ObjectsMoved(B, A, (2,)),
+        ObjectsMoved(A, B, (1,)),
+        ObjectsDeleted(A, (2, 5)),
+        ObjectsAccepted(B, 0, (1, 3)),
+        BagDeleted(B),
+        StorageBucketDeleted(0),
+    ]
+    assert list(object_facts(facts, {B}, [7])) == [
+        created(2, 3, bag=B),
+        ObjectsAccepted(A, 0, (7,)),
+        ObjectsMoved(B, A, (2,)),
+        ObjectsMoved(A, B, (1,)),
+        ObjectsDeleted(A, (2,)),
+        ObjectsAccepted(B, 0, (1, 3)),
+    ]

@@ -40,7 +40,15 @@ def lookups(
     negative_ttl: timedelta = LONG,
     concurrent: int = 4,
 ) -> Lookups[int, str]:
-    return Lookups("thing", source.ask, timeout=timeout, ttl=ttl, negative_ttl=negative_ttl, concurrent=concurrent, outage_pause=LONG)
+    return Lookups(
+        "thing",
+        source.ask,
+        timeout=timeout,
+        ttl=ttl,
+        negative_ttl=negative_ttl,
+        concurrent=concurrent,
+        outage_pause=LONG,
+    )
 
 
 async def turns() -> None:
