@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import socket
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class Listener:
         self._stop_accepting()
         self._connections.close_idle()
         if refuse:
-            self._stop_listening()
+            _stop_listening(self._shared, self._address)
 
     def interrupted(self, error: BaseException | None) -> bool:
         """Whether an error of the event loop means that another worker ended the socket's listening; then this one stops trying to accept.
@@ -77,16 +78,20 @@ class Listener:
             self._server.close()
             self._server = None
 
-    def _stop_listening(self) -> None:
-        try:
-            self._shared.shutdown(socket.SHUT_RDWR)
-        except OSError as error:
-            # Another worker was first.
-            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
-                raise
-        try:
-            # A port that the system chose is given back with the listening; this keeps it, for good.
-            self._shared.bind(self._address)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
+
+def _stop_listening(listening: socket.socket, address: tuple[object, ...]) -> None:
+    """Has connects to a listening socket refused, in all processes that share it; the socket stays bound. Harmless when it does not listen.
+
+    `shutdown` would do so too, but a second one, of another process, would leave the socket such that connections end at once when it listens again.
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    unspecified = ctypes.create_string_buffer(16)
+    # connect(2): an address of the family AF_UNSPEC, which is 0, dissolves what the socket is about.
+    if library.connect(listening.fileno(), unspecified, len(unspecified)) != 0:
+        raise OSError(ctypes.get_errno(), "connect(AF_UNSPEC) failed")
+    try:
+        # A port that the system chose is given back with the listening; this keeps it, for good.
+        listening.bind(address)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise

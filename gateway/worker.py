@@ -28,7 +28,7 @@ from gateway.storage_node import StorageNode
 from gateway.storage_routes import StorageRoutes
 from gateway.uploads import UploadLimits, Uploads
 from joygrpc.config.gateway import GatewayConfig
-from joygrpc.mesh import ChannelPool, MeshError
+from joygrpc.mesh import ChannelPool, MeshError, tls_files
 from joygrpc.pb.joystream.content.v1.content_pb2 import AccessCount
 from joygrpc.pb.joystream.operator.v1.operator_pb2 import LeaseRevocation
 
@@ -120,7 +120,7 @@ async def running_worker(config: GatewayConfig, sockets: Mapping[str, socket.soc
     stall = timedelta(seconds=limits.stall_timeout_s)
     drain = timedelta(seconds=config.shutdown.drain_s)
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(ChannelPool())
+        pool = await stack.enter_async_context(ChannelPool(tls_files(config.node_tls)))
         channel = pool.channel(config.node_target, tls=config.node_tls is not None)
         call_timeout = timedelta(seconds=limits.node_call_timeout_s)
         link = NodeLink(channel, config.node_target, call_timeout=call_timeout, stall=stall)

@@ -56,14 +56,14 @@ class QueryNodeSettings(Section):
 
 
 class TlsSettings(Section):
-    """TLS of a mesh listener."""
+    """TLS of a mesh listener, or of a channel to one."""
 
     certificate: Path
     """Certificate chain, PEM."""
     key: Path
     """Private key, PEM."""
     client_ca: Path | None = None
-    """Certificates that sign peers' certificates, PEM; with it peers must show one (mTLS)."""
+    """Certificates that sign the other side's, PEM. On a listener: peers must show one (mTLS); on a channel: instead of the system's roots."""
 
 
 class MeshSettings(Section):

@@ -38,7 +38,8 @@ class Lookups(Generic[K, V]):
         self._negative_ttl_s = negative_ttl.total_seconds()
         self._outage_pause_s = outage_pause.total_seconds()
         self._slots = asyncio.Semaphore(concurrent)
-        self._known = SimpleMemoryCache(namespace=name)
+        # No time limit of its own: it would go through asyncio.wait_for, which in Python 3.11 can swallow a cancellation.
+        self._known = SimpleMemoryCache(namespace=name, timeout=0)
         self._flights: dict[K, asyncio.Future[V | None]] = {}
         self._out_until = float("-inf")
 

@@ -28,7 +28,7 @@ from joygrpc.distributor.ownership import DirectoryInUse, owned
 from joygrpc.distributor.policy import LruSp
 from joygrpc.distributor.rest_source import RestSource
 from joygrpc.distributor.sources import PeerBook
-from joygrpc.mesh import ChannelPool, MeshServer
+from joygrpc.mesh import ChannelPool, MeshServer, tls_files
 from joygrpc.query_node import QueryNodeClient
 from joygrpc.supervisor import ChildContext, bind_listener, run_async
 from joygrpc.telemetry.admin import Readiness, admin_app, serving
@@ -242,6 +242,7 @@ async def _listening(config: DistributorNodeConfig, assembled: _Assembled) -> As
         node.mesh_services(),
         grace=grace,
         max_concurrent_rpcs=extras.mesh.max_concurrent_rpcs,
+        tls=tls_files(extras.mesh.tls),
     )
     admin = MeshServer(
         _address(extras.admin.host, extras.admin.grpc_port), node.admin_services(), with_channelz=True, grace=grace

@@ -6,6 +6,7 @@ from joygrpc.mesh.errors import ERROR_TABLE, ErrorRow, JoygrpcError, row_of
 from joygrpc.mesh.server import MAX_DATA_BYTES, MeshServer, Service
 from joygrpc.mesh.status import MeshError, error_of, public_message, reason_of, status_of
 from joygrpc.mesh.streams import StreamStalled, read_stream
+from joygrpc.mesh.tls import TlsFiles, tls_files
 
 __all__ = [
     "ERROR_TABLE",
@@ -18,6 +19,7 @@ __all__ = [
     "MeshServer",
     "Service",
     "StreamStalled",
+    "TlsFiles",
     "call_metadata",
     "edge_service",
     "error_of",
@@ -26,4 +28,5 @@ __all__ = [
     "reason_of",
     "row_of",
     "status_of",
+    "tls_files",
 ]

@@ -4,6 +4,7 @@ from typing import Self
 
 import grpc
 
+from joygrpc.mesh.tls import TlsFiles
 from joygrpc.telemetry import REQUEST_ID_METADATA, current_request_id
 
 CHANNEL_OPTIONS: tuple[tuple[str, int], ...] = (
@@ -26,9 +27,13 @@ def call_metadata() -> tuple[tuple[str, str], ...]:
 
 
 class ChannelPool:
-    """Channels by target (`host:port` or `unix:/path`); use as an async context manager, which closes them."""
+    """Channels by target (`host:port` or `unix:/path`); use as an async context manager, which closes them.
 
-    def __init__(self) -> None:
+    `tls` says what TLS channels trust and show; the system's roots and no certificate without it.
+    """
+
+    def __init__(self, tls: TlsFiles | None = None) -> None:
+        self._tls = tls or TlsFiles()
         self._channels: dict[tuple[str, bool], grpc.aio.Channel] = {}
 
     async def __aenter__(self) -> Self:
@@ -44,9 +49,7 @@ class ChannelPool:
         key = (target, tls)
         if key not in self._channels:
             if tls:
-                self._channels[key] = grpc.aio.secure_channel(
-                    target, grpc.ssl_channel_credentials(), options=CHANNEL_OPTIONS
-                )
+                self._channels[key] = grpc.aio.secure_channel(target, self._tls.channel(), options=CHANNEL_OPTIONS)
             else:
                 self._channels[key] = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
         return self._channels[key]

@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
 from joygrpc.mesh.interceptors import CallInterceptor
+from joygrpc.mesh.tls import TlsFiles
 
 MAX_DATA_BYTES = 1 << 20
 """Most bytes of object data in one message; 256 KiB to 1 MiB is where Python streams fast."""
@@ -52,6 +53,8 @@ class MeshServer:
     with_channelz: bool = False
     grace: timedelta = timedelta(seconds=5)
     max_concurrent_rpcs: int | None = None
+    tls: TlsFiles | None = None
+    """Certificates to show; plain text without."""
     port: int = 0
     """The bound port, once started; 0 for a unix socket."""
     _server: grpc.aio.Server = field(init=False, repr=False)
@@ -72,7 +75,10 @@ class MeshServer:
             listed.append(_CHANNELZ)
         reflection.enable_server_reflection(listed, self._server)
         self._server.add_generic_rpc_handlers((_v1_reflection(listed),))
-        self.port = self._server.add_insecure_port(self.address)
+        if self.tls is None:
+            self.port = self._server.add_insecure_port(self.address)
+        else:
+            self.port = self._server.add_secure_port(self.address, self.tls.server())
         await self._server.start()
         for name in ("", *names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

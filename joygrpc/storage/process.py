@@ -14,7 +14,7 @@ from joygrpc.chain import Chain, ChainError, ChainUnavailable, KeyInvalid, Subst
 from joygrpc.chain.settings import chain_config
 from joygrpc.config import StorageNodeConfig
 from joygrpc.directory import Directory, DirectoryConfig, DirectoryScope, DirectoryUnusable
-from joygrpc.mesh import MeshServer
+from joygrpc.mesh import MeshServer, tls_files
 from joygrpc.query_node import QueryNodeClient
 from joygrpc.storage.data_directory import DataDirectory, DataDirectoryInUse, DataDirectoryUnusable
 from joygrpc.storage.disk_store import DiskStore
@@ -218,6 +218,7 @@ async def _listening(config: StorageNodeConfig, assembled: _Assembled) -> AsyncI
         node.mesh_services(),
         grace=grace,
         max_concurrent_rpcs=config.mesh.max_concurrent_rpcs,
+        tls=tls_files(config.mesh.tls),
     )
     admin = MeshServer(
         _address(config.admin.host, config.admin.grpc_port), node.admin_services(), with_channelz=True, grace=grace

@@ -140,6 +140,7 @@ class UploadService:
         self._now = now
         self._running = 0
         self._parts: dict[int, _Part] = {}
+        self._writers: dict[int, ObjectWriter] = {}
         self._max_size = limits.max_object_size
 
     def __repr__(self) -> str:
@@ -192,9 +193,11 @@ class UploadService:
             expected = await self._checked(request, bag_id)
             writer = await self._writer(request, expected)
             upload = Upload(request, bag_id, expected, writer.size, writer, self._save)
+            self._writers[request.object_id] = writer
             try:
                 yield upload
             finally:
+                del self._writers[request.object_id]
                 await despite_cancellation(self._end(upload, writer, keep_part=keep_part))
 
     @contextlib.contextmanager
@@ -278,7 +281,8 @@ class UploadService:
         if kept is not None and kept.served:
             return WriteStatus(kept.size, complete=True)
         part = self._parts.get(object_id)
-        return WriteStatus(part.writer.committed_size if part is not None else 0, complete=False)
+        writer = part.writer if part is not None else self._writers.get(object_id)
+        return WriteStatus(writer.committed_size if writer is not None else 0, complete=False)
 
     async def expire_parts(self) -> None:
         """Forgets interrupted uploads that nobody went on with."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -384,24 +384,28 @@ async def serving_node(node: StoragePeer | DistributorPeer, address: str) -> Asy
         yield address if address.startswith("unix:") else f"127.0.0.1:{server.port}"
 
 
-@contextlib.asynccontextmanager
-async def serving_edge(kind: str, target: str, data_root: Path | None, **limits: float) -> AsyncIterator[Edge]:
-    """A gateway worker on free ports of this machine."""
-    with contextlib.ExitStack() as stack:
-        sockets = {"public": stack.enter_context(bind_listener("127.0.0.1", 0))}
-        config: dict[str, object] = {
+def gateway_config(kind: str, target: str, data_root: Path | None, **limits: float) -> GatewayConfig:
+    """A worker's configuration; a distributor's has an operator's API."""
+    operator = {"hmac_secret": SECRET} if kind == "distributor" else None
+    return GatewayConfig.model_validate(
+        {
             "kind": kind,
             "node_target": target,
             "data_root": data_root,
             "limits": limits,
+            "operator": operator,
             "shutdown": {"drain_s": 0.2},
         }
-        if kind == "distributor":
-            sockets["operator"] = stack.enter_context(bind_listener("127.0.0.1", 0))
-            config["operator"] = {"hmac_secret": SECRET}
-        async with running_worker(GatewayConfig.model_validate(config), sockets) as worker:
-            operator_url = url_of(sockets["operator"]) if kind == "distributor" else ""
-            yield Edge(url_of(sockets["public"]), worker, operator_url)
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving_edge(kind: str, target: str, data_root: Path | None, **limits: float) -> AsyncIterator[Edge]:
+    """A gateway worker on free ports of this machine."""
+    with bind_listener("127.0.0.1", 0) as public, bind_listener("127.0.0.1", 0) as operator:
+        sockets = {"public": public, "operator": operator}
+        async with running_worker(gateway_config(kind, target, data_root, **limits), sockets) as worker:
+            yield Edge(url_of(public), worker, url_of(operator))
 
 
 def operator_token(url: str, body: object, *, secret: str = SECRET, algorithm: str = "HS256", **claims: object) -> str:
@@ -409,6 +413,13 @@ def operator_token(url: str, body: object, *, secret: str = SECRET, algorithm: s
     now = int(time.time())
     payload = {"reqUrl": url, "reqBody": body, "iat": now, "exp": now + 60, **claims}
     return jwt.encode({key: value for key, value in payload.items() if value is not None}, secret, algorithm=algorithm)
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Waits for something that nothing announces."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - there is no event to await
+            await asyncio.sleep(0.005)
 
 
 def unix_address(directory: Path) -> str:

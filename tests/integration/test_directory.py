@@ -363,19 +363,23 @@ async def test_the_picture_of_another_chain_is_dropped(opened: Opener, tmp_path:
         async with (
             SubstrateChain(ChainConfig(other.addresses.chain)) as chain,
             QueryNodeClient(other.addresses.query_node) as query_node,
+            Opener(chain, query_node, opened.path)(MINE, ready=False) as directory,
+            directory.subscribe() as changes,
+            asyncio.timeout(20),
         ):
-            async with Opener(chain, query_node, opened.path)(MINE) as directory, asyncio.timeout(20):
-                while await directory.bag(BAG) is not None or not (await directory.status()).complete:
-                    with suppress(DirectoryNotReady):
-                        await directory.refresh_now()
+            assert (await anext(changes)).kind == "snapshot"
+            assert await directory.bag(BAG) is None
+            assert (await directory.status()).complete
 
 
 async def test_without_a_chain_a_query_node_that_stands_still_is_enough(
     query_node: QueryNodeClient, tmp_path: Path
 ) -> None:
-    async with SubstrateChain(ChainConfig("ws://127.0.0.1:1")) as chain:
-        async with Opener(chain, query_node, tmp_path / "directory.sqlite")(MINE) as directory:
-            assert await directory.bag(BAG) is not None
-            async with asyncio.timeout(20):
-                while (await directory.status()).last_error != "CHAIN_UNAVAILABLE":
-                    await directory.probe.trigger_and_wait()
+    async with (
+        SubstrateChain(ChainConfig("ws://127.0.0.1:1")) as chain,
+        Opener(chain, query_node, tmp_path / "directory.sqlite")(MINE) as directory,
+        asyncio.timeout(20),
+    ):
+        assert await directory.bag(BAG) is not None
+        while (await directory.status()).last_error != "CHAIN_UNAVAILABLE":
+            await directory.probe.trigger_and_wait()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,22 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.worker import running_worker
 from joygrpc.content import multihash_of_bytes
 from joygrpc.pb.joystream.distribution.v1 import distribution_pb2 as pb
+from joygrpc.supervisor import bind_listener, url_of
 from tests.integration.gateway_peers import (
     DistributorPeer,
     Edge,
     ObjectFiles,
+    gateway_config,
     is_refused,
     operator_token,
     raw_exchange,
     serving_edge,
     serving_node,
     unix_address,
+    until,
 )
 
 DATA = bytes(range(256)) * 1000
@@ -335,14 +338,10 @@ async def test_a_slow_client_of_a_lease_is_cut_off(local_bench: Bench) -> None:
     host, port = bench.edge.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
     writer.write(f"GET /api/v1/assets/10 HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-    lease = None
-    while lease is None:
-        await asyncio.sleep(0)
-        lease = bench.edge.worker.leases.lookup(10)
-    started = time.monotonic()
-    while lease._holders:
-        await asyncio.sleep(0.02)
-        assert time.monotonic() - started < 10
+    await until(lambda: bench.edge.worker.leases.lookup(10))
+    lease = bench.edge.worker.leases.lookup(10)
+    assert lease is not None
+    await until(lambda: not lease._holders)
     with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
         await reader.readexactly(64 << 20)
     writer.close()
@@ -356,9 +355,7 @@ async def test_a_client_that_leaves_frees_the_lease(local_bench: Bench) -> None:
         lease = bench.edge.worker.leases.lookup(10)
         assert lease is not None
         response.close()
-    async with asyncio.timeout(5):
-        while lease._holders:
-            await asyncio.sleep(0)
+    await until(lambda: not lease._holders)
 
 
 # ---- the API's state
@@ -385,6 +382,32 @@ async def test_running_answers_survive_a_stop(local_bench: Bench) -> None:
         assert (await bench.operate("stop-api"))[0] == 200
         assert is_refused(bench.edge.url)
         assert len(await response.read()) == len(data) - 10
+
+
+async def test_all_workers_stop_and_start_together(tmp_path: Path) -> None:
+    files = ObjectFiles(tmp_path)
+    files.put(7, DATA)
+    node = DistributorPeer(files)
+    with bind_listener("127.0.0.1", 0) as shared, bind_listener("127.0.0.1", 0) as operator:
+        url = url_of(shared)
+        async with contextlib.AsyncExitStack() as stack:
+            target = await stack.enter_async_context(serving_node(node, unix_address(tmp_path)))
+            config = gateway_config("distributor", target, tmp_path)
+            sockets = {"public": shared, "operator": operator}
+            workers = [await stack.enter_async_context(running_worker(config, sockets)) for _ in range(3)]
+            for _ in range(3):
+                assert await node.hub.set_api(enabled=False)
+                assert is_refused(url)
+                assert await node.hub.set_api(enabled=True)
+                async with aiohttp.ClientSession() as http, http.get(f"{url}/api/v1/assets/7") as response:
+                    assert await response.read() == DATA
+            assert url_of(shared) == url, "a port of the system's choice is kept"
+            # One worker stops the socket before the others have heard of it: they let go, and come back.
+            workers[0].public.close(refuse=True)
+            await until(lambda: not any(worker.public.is_open for worker in workers))
+            await until(lambda: workers[1].public.is_open and workers[2].public.is_open)
+            async with aiohttp.ClientSession() as http, http.get(f"{url}/api/v1/assets/7") as response:
+                assert response.status == 200
 
 
 async def test_a_worker_that_starts_while_the_api_is_off_stays_closed(tmp_path: Path) -> None:
@@ -414,18 +437,14 @@ async def test_a_node_that_comes_back(tmp_path: Path) -> None:
         async with http.get(url) as response:
             assert response.status == 200
         await node_stack.aclose()
-        async with asyncio.timeout(5):
-            while edge.worker.leases:
-                await asyncio.sleep(0.01)
+        await until(lambda: not len(edge.worker.leases))
         async with http.get(url) as response:
             assert response.status == 503
             assert response.headers["Retry-After"] == "2"
             body = await response.json()
             assert body == {"type": "exception", "message": "The node cannot be reached"}
         await stack.enter_async_context(serving_node(second, address))
-        async with asyncio.timeout(8):
-            while second.hub.worker_count == 0:
-                await asyncio.sleep(0.01)
+        await until(lambda: second.hub.worker_count)
         async with http.get(url) as response:
             assert await response.read() == DATA
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
@@ -73,7 +74,7 @@ class Serving:
         self.edge: Edge | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
-    def __enter__(self) -> "Serving":
+    def __enter__(self) -> Self:
         self._thread.start()
         assert self._started.wait(20)
         return self

@@ -21,6 +21,7 @@ from joygrpc.mesh import (
     MeshServer,
     Service,
     StreamStalled,
+    TlsFiles,
     edge_service,
     error_of,
     read_stream,
@@ -197,3 +198,42 @@ async def test_a_worker_that_dies_is_not_waited_for() -> None:
         await watch.read()
         watch.cancel()
         assert await asyncio.wait_for(stopping, 5)
+
+
+def certificates(folder: Path) -> TlsFiles:
+    """A self-signed certificate of localhost that signs itself, made by openssl."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*command, *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    return TlsFiles(certificate, key, certificate)
+
+
+async def test_tls_listeners_want_a_certificate_of_their_peers(endpoint: Endpoint, tmp_path: Path) -> None:
+    files = certificates(tmp_path)
+    service = Service(NAME, lambda s: rpc.add_StorageServiceServicer_to_server(endpoint, s))
+    async with MeshServer("127.0.0.1:0", [service], tls=files) as server:
+        target = f"localhost:{server.port}"
+        async with ChannelPool(files) as pool:
+            answer = await rpc.StorageServiceStub(pool.channel(target, tls=True)).GetObject(
+                pb.GetObjectRequest(object_id=1)
+            )
+            assert answer.object.size == 3
+        for stranger in (TlsFiles(ca=files.ca), TlsFiles()):
+            async with ChannelPool(stranger) as pool:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await rpc.StorageServiceStub(pool.channel(target, tls=True)).GetObject(
+                        pb.GetObjectRequest(object_id=1), timeout=10
+                    )
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

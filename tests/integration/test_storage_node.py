@@ -195,8 +195,9 @@ def stored(found: content.Object) -> bool:
     return found.state == content.OBJECT_STATE_STORED
 
 
-def incoming(ground: Ground, folder: str) -> list[str]:
-    return [path.name for path in (ground.folder / folder / "temp").iterdir()]
+def incoming(ground: Ground, folder: str, new: "Created") -> list[Path]:
+    """Files that hold bytes of the object on their way in; the node fetches others from its peers meanwhile."""
+    return list((ground.folder / folder / "temp").glob(f"{new.id}-*"))
 
 
 # ---- uploads
@@ -221,8 +222,10 @@ async def test_an_upload_is_served_at_once_then_accepted_then_replicated(
     assert (query.complete, query.committed_size) == (True, len(new.data))
 
 
-async def test_an_empty_object_is_uploaded_and_replicated(ground: Ground, node: RunningNode, peer: RunningNode) -> None:
-    # The chain takes no object of no bytes, so the smallest has one.
+async def test_the_smallest_object_is_uploaded_and_replicated(
+    ground: Ground, node: RunningNode, peer: RunningNode
+) -> None:
+    # The chain takes none of no bytes.
     new = await ground.create(b"x")
     await through_edge(node, new.start(), b"x")
     await until(peer, new.id, stored)
@@ -265,7 +268,7 @@ async def test_refusals_before_the_body(ground: Ground, node: RunningNode) -> No
         assert (error.reason, error.message) == (reason, message)
         error = await refused(through_mesh(node, start))
         assert (error.reason, error.message) == (reason, message)
-    assert incoming(ground, "0") == []
+    assert incoming(ground, "0", new) == []
     await through_edge(node, new.start(announced_size=100), new.data)
 
 
@@ -309,7 +312,7 @@ async def test_wrong_bytes_are_refused_and_the_object_can_still_be_uploaded(
     assert error.reason == reason
     assert (await refused(node.mesh.GetObject(pb.GetObjectRequest(object_id=new.id)))).reason == "OBJECT_NOT_FOUND"
     assert (await upload(node, new.start(), new.data)).id == new.id
-    assert [name for name in incoming(ground, "0") if name.startswith(f"{new.id}-")] == []
+    assert incoming(ground, "0", new) == []
 
 
 async def test_messages_in_the_wrong_order_are_refused(ground: Ground, node: RunningNode) -> None:
@@ -334,7 +337,7 @@ async def test_one_upload_at_a_time_and_a_vanished_client_leaves_nothing(ground:
     stats = await node.mesh.GetDataStats(pb.GetDataStatsRequest())
     assert stats.receiving_count == 1
     call.cancel()
-    await until_true(lambda: not incoming(ground, "0"))
+    await until_true(lambda: not incoming(ground, "0", new))
     await through_edge(node, new.start(), new.data[:MIB], new.data[MIB:])
 
 
@@ -344,7 +347,7 @@ async def test_a_silent_client_is_cut_off(ground: Ground, node: RunningNode) -> 
     await call.write(pb.BeginUploadRequest(start=new.start()))
     await call.read()
     assert (await refused(call.read())).reason == "UPLOAD_STALLED"
-    assert incoming(ground, "0") == []
+    assert incoming(ground, "0", new) == []
 
 
 async def test_a_cut_upload_over_the_mesh_goes_on(ground: Ground, node: RunningNode) -> None:
@@ -535,11 +538,11 @@ async def test_a_killed_node_keeps_what_it_acknowledged_and_forgets_what_it_did_
         await call.write(pb.BeginUploadRequest(start=half.start(storage_bucket_id=2)))
         await call.read()
         await call.write(pb.BeginUploadRequest(data=half.data[:MIB]))
-        await until_true(lambda: any(path.stat().st_size for path in (ground.folder / "killed" / "temp").iterdir()))
+        await until_true(lambda: any(path.stat().st_size for path in incoming(ground, "killed", half)))
         await node.kill()
-    assert len(incoming(ground, "killed")) == 1
+    assert len(incoming(ground, "killed", half)) == 1
     async with ground.running(2, folder="killed") as node:
-        assert incoming(ground, "killed") == []
+        assert incoming(ground, "killed", half) == []
         assert await read(node, whole.id) == whole.data
         await until(node, whole.id, stored)
         assert (await refused(node.mesh.GetObject(pb.GetObjectRequest(object_id=half.id)))).reason == "OBJECT_NOT_FOUND"

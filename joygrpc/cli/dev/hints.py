@@ -1,11 +1,15 @@
 """What to try on a development network, for a person."""
 
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 
 def hints(network: dict[str, Any]) -> str:
     """A short list of commands that work as they stand."""
     storage, distributor, sample = network["storage"][0], network["distributor"][0], network["sample"]
+    joygrpc, grpcurl = _program("joygrpc"), _program("grpcurl")
     asset = f"{distributor['rest']}/api/v1/assets/{sample['id']}"
     lines = [
         "",
@@ -18,10 +22,19 @@ def hints(network: dict[str, Any]) -> str:
         f"  what is stored         curl -sS {storage['rest']}/api/v1/state/data-objects",
         f"  the APIs               {storage['rest']}/docs   {distributor['rest']}/docs",
         f"  metrics                curl -sS {storage['admin']}/metrics",
-        f"  look into the mesh     grpcurl -plaintext {storage['grpc']} list",
-        f"                         grpcurl -plaintext -d '{{\"objectId\": {sample['id']}}}' {storage['grpc']} joystream.storage.v1.StorageService/GetObject",
-        "  put a file of yours    joygrpc object put FILE",
+        f"  look into the mesh     {grpcurl} -plaintext {storage['grpc']} list",
+        f"                         {grpcurl} -plaintext -d '{{\"objectId\": {sample['id']}}}' {storage['grpc']} joystream.storage.v1.StorageService/GetObject",
+        f"  put a file of yours    {joygrpc} object put FILE",
         "",
         f"Chain {network['chain']}, query node {network['query_node']}. Ctrl-C ends everything.",
     ]
     return "\n".join(lines)
+
+
+def _program(name: str) -> str:
+    """How a person in this directory calls a program of this environment."""
+    beside = Path(sys.executable).parent / name
+    if not beside.exists():
+        return name
+    relative = os.path.relpath(beside)
+    return str(beside) if relative.startswith("..") else relative

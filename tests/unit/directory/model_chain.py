@@ -257,15 +257,16 @@ class ModelChain:
 
 
 class ModelQueryNode:
-    """A query node of the model; before each answer it may process more blocks, up to the chain's height."""
+    """A query node of the model; before each answer it may process more blocks, up to `last` or the chain's height."""
 
-    def __init__(self, chain: ModelChain, random: Random, height: int) -> None:
+    def __init__(self, chain: ModelChain, random: Random, height: int, last: int | None = None) -> None:
         self._chain = chain
         self._random = random
         self.height = height
+        self._last = chain.height if last is None else last
 
     def _state(self) -> State:
-        self.height = min(self._chain.height, self.height + self._random.randrange(3))
+        self.height = min(self._last, self.height + self._random.randrange(3))
         return self._chain.states[self.height]
 
     async def status(self) -> QueryNodeStatus:

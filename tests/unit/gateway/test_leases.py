@@ -131,7 +131,7 @@ def test_files_that_are_refused(table: LeaseTable, file: Path, tmp_path: Path) -
     link.symlink_to(outside)
     inner_link = tmp_path / "inner"
     inner_link.symlink_to(file)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     other_inode = granted(file)
     other_inode.inode += 1
     missing = granted(file)
@@ -141,7 +141,7 @@ def test_files_that_are_refused(table: LeaseTable, file: Path, tmp_path: Path) -
     for lease in (granted(outside), granted(link), granted(inner_link), other_inode, missing, sneaky):
         assert table.admit(facts(7), lease, table.revocations) is None
     assert table.admit(facts(7, size=6), granted(file), table.revocations) is None, "the file is too short"
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     outside.unlink()
 
 

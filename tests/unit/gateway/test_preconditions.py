@@ -108,7 +108,7 @@ def test_last_modified_has_whole_seconds() -> None:
     assert UNDATED.last_modified_text is None
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
+@given(st.integers(0, 7_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)))
 def test_dates_survive(moment: datetime) -> None:
     assert parse_http_date(http_date(moment)) == moment.replace(microsecond=0)
 

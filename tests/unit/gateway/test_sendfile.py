@@ -82,7 +82,7 @@ async def test_a_file_that_is_too_short(pair: tuple[asyncio.Transport, socket.so
 
 
 async def test_no_descriptor_is_left(pair: tuple[asyncio.Transport, socket.socket], fd: int) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(ClientStalled):
         await send_file(pair[0], fd, ByteRange(0, len(DATA) - 1), STALL)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -36,9 +36,10 @@ def test_targets(query: dict[str, str], fields: dict[str, str]) -> None:
         (
             {},
             {},
-            "request.body should have required property 'dataObjectId', "
-            "request.body should have required property 'storageBucketId', "
-            "request.body should have required property 'bagId'",
+            ", ".join(
+                f"request.body should have required property '{name}'"
+                for name in ("dataObjectId", "storageBucketId", "bagId")
+            ),
         ),
         (
             {"bagId": "b"},
@@ -64,7 +65,7 @@ def test_what_is_missing_or_malformed(query: dict[str, str], fields: dict[str, s
         ([("dataObjectId", "x")], r'request.query.dataObjectId should match pattern "^\d+$"'),
         (
             [("y", ""), ("storageBucketId", "-1")],
-            r"""Unknown query parameter 'y', request.query.storageBucketId should match pattern "^\d+$\"""",
+            r"""Unknown query parameter 'y', request.query.storageBucketId should match pattern "^\d+$" """.strip(),
         ),
     ],
 )
