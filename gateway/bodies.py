@@ -13,6 +13,7 @@ from gateway.exchange import current_exchange
 from gateway.schema_checks import parse_json
 
 JSON_MEDIA_TYPE = "application/json"
+JSON_BODY_TIMEOUT = timedelta(seconds=30)
 PIECE_BYTES = 256 << 10
 
 
@@ -46,7 +47,11 @@ async def read_json(request: web.Request) -> object:
     if (request.content_length or 0) > request.client_max_size:
         raise RequestRefused("BODY_TOO_LARGE", "request entity too large")
     await continue_if_expected(request)
-    body = await request.read()
+    try:
+        async with asyncio.timeout(JSON_BODY_TIMEOUT.total_seconds()):
+            body = await request.read()
+    except TimeoutError:
+        raise RequestRefused("REQUEST_INVALID", "The body did not arrive in time") from None
     return parse_json(body) if body else {}
 
 

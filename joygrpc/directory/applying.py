@@ -46,7 +46,7 @@ def apply_facts(
 ) -> list[DirectoryChange]:
     """Apply facts in order; gives what changed for the node, in order.
 
-    Bags that come into scope stay `loaded = 0` until somebody fetches their objects; those that leave it lose them.
+    Bags that come into scope are not marked as loaded until somebody fetches their objects; those that leave it lose them.
     """
     changes: list[DirectoryChange] = []
     for fact in facts:
@@ -101,6 +101,7 @@ def _apply_to_objects(
                     (new.object_id, str(bag_id), new.size, new.multihash),
                 ).rowcount
             ]
+            _hold_some(connection, bag_id)
             return _about("object_created", made, bag_id)
         case ObjectsAccepted(bag_id=bag_id, object_ids=object_ids):
             accepted = [
@@ -140,10 +141,15 @@ def _move(
         for i in object_ids
         if connection.execute("UPDATE objects SET bag_id = ? WHERE id = ?", (str(destination), i)).rowcount
     ]
+    _hold_some(connection, destination)
     if len(moved) < len(object_ids):
         # Some come from a bag whose objects are not held: the bag has to be fetched again.
-        connection.execute("UPDATE bags SET loaded = 0 WHERE bag_id = ?", (str(destination),))
+        connection.execute("UPDATE bags SET loaded = 2 WHERE bag_id = ?", (str(destination),))
     return _about("object_moved", list(object_ids), destination)
+
+
+def _hold_some(connection: sqlite3.Connection, bag_id: BagId) -> None:
+    connection.execute("UPDATE bags SET loaded = 2 WHERE bag_id = ? AND loaded = 0", (str(bag_id),))
 
 
 def _apply_to_bags(

@@ -22,6 +22,7 @@ PICTURE_TABLES = (
 )
 """The tables that a snapshot replaces."""
 
+# `bags.loaded`: 0 none of its objects is held, 1 all are, 2 some (they came with blocks before the rest could be fetched).
 _PICTURE = """
 CREATE TABLE IF NOT EXISTS storage_buckets (
     id INTEGER PRIMARY KEY, status TEXT NOT NULL, worker_id INTEGER, transactor TEXT, endpoint TEXT, extra TEXT, accepting INTEGER NOT NULL

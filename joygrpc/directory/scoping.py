@@ -55,7 +55,7 @@ def leave_scope(connection: sqlite3.Connection, scope: DirectoryScope, bag_ids: 
     """Forget the objects of bags that are out of scope now, among some bags or all; gives the number of objects."""
     among = "" if bag_ids is None else "AND bag_id IN (SELECT value FROM json_each(:among))"
     left = connection.execute(
-        f"UPDATE bags SET loaded = 0 WHERE loaded = 1 AND NOT {_IN_SCOPE.format(bag='bags.bag_id')} {among} RETURNING bag_id",  # noqa: S608
+        f"UPDATE bags SET loaded = 0 WHERE loaded <> 0 AND NOT {_IN_SCOPE.format(bag='bags.bag_id')} {among} RETURNING bag_id",  # noqa: S608
         {"among": json.dumps(sorted(bag_ids or ())), **_parameters(connection, scope)},
     ).fetchall()
     return sum(connection.execute("DELETE FROM objects WHERE bag_id = ?", (bag_id,)).rowcount for (bag_id,) in left)
@@ -64,11 +64,11 @@ def leave_scope(connection: sqlite3.Connection, scope: DirectoryScope, bag_ids: 
 def bags_to_load(connection: sqlite3.Connection, scope: DirectoryScope, limit: int) -> list[str]:
     """Bags in scope whose objects are not all here."""
     if scope.everything:
-        found = connection.execute("SELECT bag_id FROM bags WHERE loaded = 0 LIMIT ?", (limit,))
+        found = connection.execute("SELECT bag_id FROM bags WHERE loaded <> 1 LIMIT ?", (limit,))
     else:
         # From the buckets' side: most bags are other nodes'.
         found = connection.execute(
-            """SELECT b.bag_id FROM bags b WHERE b.loaded = 0 AND b.bag_id IN (
+            """SELECT b.bag_id FROM bags b WHERE b.loaded <> 1 AND b.bag_id IN (
                    SELECT bag_id FROM bag_storage WHERE bucket_id IN (SELECT value FROM json_each(:storage))
                    UNION SELECT bag_id FROM bag_distribution WHERE bucket_id IN (SELECT value FROM json_each(:distribution))
                ) LIMIT :limit""",

@@ -16,7 +16,7 @@ from joygrpc.pb.joystream.storage.v1 import storage_pb2_grpc as rpc
 from joygrpc.storage.metrics import LEASED_BYTES, LEASED_USES
 from joygrpc.storage.reading import ReadService
 from joygrpc.storage.store import FileLocation
-from joygrpc.storage.upload_streams import AcceptanceWait, receive, started, upload_request, within
+from joygrpc.storage.upload_streams import AcceptanceWait, lingering, receive, started, upload_request, within
 from joygrpc.storage.uploads import UploadService
 
 
@@ -66,7 +66,9 @@ class StorageEdgeEndpoint(rpc.StorageEdgeServiceServicer):
                         expected_size=expected.size, multihash=expected.multihash, offset=upload.offset
                     )
                 )
-                kept = await receive(upload, requests)
+                # Before the consent the gateway sends nothing that could be cut off.
+                async with lingering(requests):
+                    kept = await receive(upload, requests)
         await self._accepted(kept)
         yield pb.BeginUploadResponse(committed=pb.UploadCommitted(object=kept.to_wire()))
 

@@ -17,7 +17,7 @@ from joygrpc.storage.objects import LISTED_STATES
 from joygrpc.storage.reading import ReadService, span_of
 from joygrpc.storage.status import StatusService
 from joygrpc.storage.tokens import TokenService
-from joygrpc.storage.upload_streams import AcceptanceWait, receive, started, upload_request, within
+from joygrpc.storage.upload_streams import AcceptanceWait, lingering, receive, started, upload_request, within
 from joygrpc.storage.uploads import UploadService
 
 PAGE_IDS = 10_000
@@ -87,7 +87,7 @@ class StorageEndpoint(rpc.StorageServiceServicer):
         requests = within(self._upload_stall, request_iterator)
         # Who calls from afar does not choose the address that limits and logs go by.
         request = upload_request(await started(requests), context.peer())
-        async with self._uploads.begin(request, keep_part=True) as upload:
+        async with lingering(requests), self._uploads.begin(request, keep_part=True) as upload:
             kept = await receive(upload, requests)
         await self._accepted(kept)
         return pb.WriteObjectResponse(object=kept.to_wire())

@@ -1,6 +1,7 @@
 """Uploads as streams of messages: the part that both upload RPCs have in common."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 from typing import TypeVar
@@ -14,6 +15,10 @@ from joygrpc.storage.uploads import Upload
 
 T = TypeVar("T")
 Step = TypeVar("Step", pb.WriteObjectRequest, pb.BeginUploadRequest)
+
+
+_LINGER_S = 1.0
+_LINGER_BYTES = 8 << 20
 
 
 class UploadStalled(JoygrpcError):
@@ -77,6 +82,30 @@ async def receive(upload: Upload, requests: AsyncIterator[Step]) -> KeptObject:
             case _:
                 raise StreamInvalid("After `start` an upload has `data` and its end")
     raise UploadTruncated("The upload ended before it was finished")
+
+
+@contextlib.asynccontextmanager
+async def lingering(requests: AsyncIterator[Step]) -> AsyncIterator[None]:
+    """Lets a client that is refused in this block end what it is sending, for a second and 8 MiB at most, before the refusal goes out.
+
+    A call that ends while its client writes loses its status in some client libraries (grpc.aio: "Internal error from Core"), and the uploader would not
+    learn why. HTTP servers linger for the same reason.
+    """
+    try:
+        yield
+    except Exception:
+        with contextlib.suppress(TimeoutError, UploadStalled):
+            async with asyncio.timeout(_LINGER_S):
+                await _discard(requests)
+        raise
+
+
+async def _discard(requests: AsyncIterator[Step]) -> None:
+    size = 0
+    async for request in requests:
+        size += len(request.data)
+        if size > _LINGER_BYTES or request.WhichOneof("step") in {"finish", "commit"}:
+            return
 
 
 class AcceptanceWait:
