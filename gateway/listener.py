@@ -31,6 +31,7 @@ class Listener:
         self._connections = connections
         self._server: asyncio.Server | None = None
         self._wanted = False
+        self._opening: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Listener {self._address} {'open' if self._server is not None else 'closed'}>"
@@ -71,7 +72,7 @@ class Listener:
 
     def _reopen(self) -> None:
         if self._wanted and self._server is None:
-            self._opening = asyncio.ensure_future(self.open())
+            self._opening = asyncio.get_running_loop().create_task(self.open())
 
     def _stop_accepting(self) -> None:
         if self._server is not None:

@@ -1,4 +1,7 @@
-"""One client's connection: aiohttp's protocol, with our answers to what is not HTTP and a bound on connections."""
+"""One client's connection: aiohttp's protocol, with our answers to what is not HTTP and a bound on connections.
+
+This module alone leans on what aiohttp keeps to itself: `RequestHandler._waiter` and `_request_count`.
+"""
 
 from __future__ import annotations
 
@@ -95,6 +98,15 @@ class EdgeProtocol(web.RequestHandler):
         """Ends; what runs for this connection is cancelled."""
         self._connections.remove(self)
         super().connection_lost(exc)
+
+    def close(self) -> None:
+        """Ends the connection: now if it is between two requests, else after the one that it is at."""
+        waiter = self._waiter
+        is_idle = self._request_count == 0 or (waiter is not None and not waiter.done())
+        super().close()
+        if is_idle:
+            # The base class would leave it open and deaf, to be closed by a shutdown of the whole server.
+            self.force_close()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

@@ -86,10 +86,3 @@ def _tagged(request: web.Request, body: bytes) -> web.Response:
     if evaluate(wanted, Validators(tag)) is Verdict.NOT_MODIFIED:
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, headers={**headers, hdrs.CONTENT_TYPE: JSON_TYPE})
-
-
-def landing(request: web.Request, name: str, version: str) -> web.Response:
-    """What a browser finds at the root."""
-    return json_answer(
-        request, {"name": name, "version": version, "documentation": "/docs", "openapi": "/openapi.json"}
-    )

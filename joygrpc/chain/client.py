@@ -33,6 +33,8 @@ _FOLLOWED_PALLETS = frozenset({"Storage", "Content", "StorageWorkingGroup", "Dis
 _RETRY_S = 1.0
 _BEHIND_LIMIT = 5
 _SUBMIT_GRACE_S = 5.0
+_MAP_LIMIT_S = 120.0
+"""For whole maps: a network has tens of thousands of bags."""
 
 
 class SubstrateChain:
@@ -157,6 +159,35 @@ class SubstrateChain:
     async def storage_value(self, pallet: str, item: str, params: Sequence[object] = ()) -> object:
         """Any storage value (or its default) in the best block, as scalecodec decodes it; `CallInvalid` if there is no such item."""
         return await self._worker.call("value", pallet, item, tuple(params))
+
+    async def storage_entries(self, pallet: str, item: str) -> list[tuple[tuple[object, ...], object]]:
+        """All entries of a storage map in the best block, as (parts of the key, value); `CallInvalid` if there is no such map."""
+        return cast(
+            "list[tuple[tuple[object, ...], object]]",
+            await self._worker.call("entries", pallet, item, time_limit_s=_MAP_LIMIT_S),
+        )
+
+    async def storage_buckets(self) -> list[ChainStorageBucket]:
+        """All storage buckets in the best block, by id."""
+        entries = await self.storage_entries("Storage", "StorageBucketById")
+        buckets = [storage_bucket_of(int_of(bucket_id), value) for (bucket_id,), value in entries]
+        return sorted(buckets, key=lambda bucket: bucket.bucket_id)
+
+    async def bags(self) -> list[ChainBag]:
+        """All bags that were ever written, in the best block, in no particular order."""
+        return [
+            bag_of(BagId.from_scale(bag_id), value)
+            for (bag_id,), value in await self.storage_entries("Storage", "Bags")
+        ]
+
+    async def encoded_call(self, calls: Sequence[Call], mode: BatchMode = "single") -> str:
+        """What would be signed, as SCALE in hex with `0x`; `CallInvalid` when the runtime does not take it."""
+        _check_batch(calls, mode)
+        return cast("str", await self._worker.call("encoded", tuple(calls), mode))
+
+    async def chain_type(self) -> str:
+        """`Development`, `Local`, `Live`, or a name of its own."""
+        return cast("str", await self._worker.call("chain_type"))
 
     async def constant(self, pallet: str, name: str) -> object:
         """A constant of the runtime; `CallInvalid` if there is none."""

@@ -27,10 +27,12 @@ class LazyGroup(click.Group):
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports a command; None when there is none of that name."""
+        """Imports a command; None when there is none of that name. `topic:name`, as the reference spells it, is a command of a group in this one."""
         entry = self._lazy.get(cmd_name)
         if entry is None:
-            return None
+            topic, _, name = cmd_name.partition(":")
+            group = self.get_command(ctx, topic) if name and topic in self._lazy else None
+            return group.get_command(ctx, name) if isinstance(group, click.Group) else None
         module, _, attribute = entry.target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command

@@ -1,7 +1,7 @@
 """Configuration of a distributor node, in the shape of the reference's `config.yml`."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -21,6 +21,10 @@ def _bucket(text: str) -> str:
 
 BucketText = Annotated[str, AfterValidator(_bucket)]
 """`family:index`, without leading zeros."""
+
+
+CachePolicyName = Literal["lru_sp", "s3_fifo", "split"]
+CacheAdmissionName = Literal["always", "second_hit"]
 
 
 class CamelSection(Section):
@@ -215,6 +219,16 @@ class DistributorExtras(Section):
     """Downloads that may wait for a free place; further ones are refused."""
     max_wait_s: float = Field(default=25, gt=0)
     """Longest time that a request waits without any progress of its download, in seconds."""
+    cache_policy: CachePolicyName = "lru_sp"
+    """What leaves the cache first: `lru_sp` as on the reference, `s3_fifo`, or `split`, which keeps a share for small objects and runs S3-FIFO in both parts."""
+    cache_small_object: Size = Field(default=1 << 20, ge=0)
+    """Largest size of a small object, in bytes, for `split`."""
+    cache_small_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the cache, 0 to 1, up to which small objects push nothing but each other out, for `split`."""
+    cache_admission: CacheAdmissionName = "always"
+    """Which objects enter the cache: all, or with `second_hit` those that were asked for before; the others are passed through."""
+    use_window_s: float = Field(default=60, ge=0)
+    """Time in which all reads of an object count as one use for the cache, in seconds: a player asks for many ranges in one playback."""
     config_file: Path | None = None
     """File that a reload reads again; set by the program that read it first."""
     shutdown: ShutdownSettings = ShutdownSettings()

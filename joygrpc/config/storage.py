@@ -55,6 +55,33 @@ class CleanupSettings(Section):
     """Removals at a time."""
     quarantine_s: float = Field(default=7 * 24 * 3600, ge=0)
     """How long a removed object is kept out of sight before its bytes go, in seconds."""
+    quarantine_interval_s: float = Field(default=10 * 60, gt=0)
+    """Pause between two looks at what is kept out of sight, in seconds."""
+    max_lag_blocks: int = Field(default=100, ge=0)
+    """Most blocks between the chain's head and the query node, or the node's own picture, in either direction; beyond it nothing is removed."""
+    max_head_age_s: float = Field(default=600, gt=0)
+    """Oldest block that is taken for the chain's head, in seconds; a chain node that stands still is not believed."""
+    min_replicas: int = Field(default=2, ge=1)
+    """Other operators that must prove to have an object whose bag moved away, before it is removed."""
+    new_object_s: float = Field(default=3600, ge=0)
+    """Objects that came within so many seconds are left alone."""
+    proof_timeout_s: float = Field(default=60, gt=0)
+    """Longest time for one operator's proof, in seconds."""
+
+
+class ScrubSettings(Section):
+    """Comparing what is kept with its multihash, again and again."""
+
+    enabled: bool = True
+    """Whether it runs by itself."""
+    period_days: float = Field(default=30, gt=0)
+    """Time within which every object is checked, in days."""
+    max_bytes_per_s: int = Field(default=32 << 20, ge=1)
+    """Most bytes read for it in a second."""
+    interval_s: float = Field(default=60, gt=0)
+    """Pause between two runs over what is due, in seconds; up to a fifth longer."""
+    run_s: float = Field(default=600, gt=0)
+    """Time after which a run begins no further object, in seconds."""
 
 
 class AcceptanceSettings(Section):
@@ -142,6 +169,8 @@ class StorageNodeConfig(Section):
     """Replication."""
     cleanup: CleanupSettings = CleanupSettings()
     """Removal."""
+    scrub: ScrubSettings = ScrubSettings()
+    """Checking."""
     directory: DirectorySettings = DirectorySettings()
     """Local copy of on-chain facts."""
     limits: StorageLimits = StorageLimits()

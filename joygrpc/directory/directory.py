@@ -155,6 +155,11 @@ class Directory:
             return replace(found, accepted=True)
         return found
 
+    async def saw_deletion(self, object_id: int) -> bool:
+        """Whether a finalized block that this node took in deleted the object; forgotten after `DirectoryConfig.journal_blocks`."""
+        _, gone = await self._read(lambda c: reading.object_or_trace(c, object_id))
+        return gone
+
     async def bag(self, bag_id: BagId) -> DirectoryBag | None:
         """The bag; a static bag that was never written has no buckets."""
         found = await self._read(lambda c: reading.bag_by_id(c, bag_id))

@@ -18,11 +18,14 @@ from joygrpc.distributor.errors import CacheFull
 from joygrpc.distributor.groups import GroupMap
 from joygrpc.distributor.metrics import EVICTIONS
 from joygrpc.distributor.object_file import DiskThreads, ObjectFile, Remains
-from joygrpc.distributor.policy import CachePolicy, Standing
+from joygrpc.distributor.policies import CachePolicy, Standing
 
 log = structlog.get_logger(__name__)
 
 _FILE_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}")
+
+POLICY_STATE = "policy_state"
+"""Setting of the index under which the policy keeps its state."""
 
 SETTLE_TRIES = 6
 FIRST_SETTLE_PAUSE_S = 0.01
@@ -153,6 +156,7 @@ class Cache:
             )
             self._content_bytes += groups.present_bytes
             self._policy.admit(row.object_id, groups.present_bytes, row.standing.last_access_ms, row.standing)
+        await self._restore_policy()
         await self._index.remove(lost)
         await self._threads.run(lambda: _unlink(found))
         log.info("cache adopted", objects=len(self._objects), bytes=self.used, lost=len(lost), removed=len(found))
@@ -218,17 +222,28 @@ class Cache:
             self._policy.resize(entry.object_id, present)
 
     def use(self, object_id: int, uses: int = 1, at_ms: int | None = None) -> None:
-        """The object was read `uses` times, the last time at `at_ms` (now, when not given)."""
-        if object_id in self._objects and uses > 0:
+        """The object was read, the last time at `at_ms` (now, when not given), which counts as `uses` uses."""
+        if object_id in self._objects:
             now = _now_ms()
             self._policy.use(object_id, min(at_ms or now, now), uses)
             self._used_since_save.add(object_id)
 
     async def save_standings(self) -> None:
-        """Keep over restarts how often and when objects were used."""
+        """Keep over restarts how often and when objects were used, and the state of the policy."""
         changed, self._used_since_save = self._used_since_save, set()
         standings = [(object_id, self._policy.standing(object_id)) for object_id in changed]
         await self._index.save_standings([(object_id, standing) for object_id, standing in standings if standing])
+        if changed:
+            await self._index.set_setting(POLICY_STATE, self._policy.state())
+
+    async def _restore_policy(self) -> None:
+        state = await self._index.setting(POLICY_STATE)
+        try:
+            if state is not None:
+                self._policy.restore(state)
+        except ValueError as error:
+            # Another policy is configured now; popularity and recency, which all share, are there.
+            log.info("the cache policy begins with popularity and recency alone", reason=str(error))
 
     async def drop(self, entry: CachedObject) -> None:
         """Remove an object that is not being filled. Readers that have it open finish; its bytes count until they have."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from joygrpc.distributor.errors import CacheIndexFailed
-from joygrpc.distributor.policy import Standing
+from joygrpc.distributor.policies import Standing
 
 T = TypeVar("T")
 

@@ -93,6 +93,34 @@ class GroupMap:
         self._ends[low:high] = [added.end]
         self._present_bytes += self.bytes_in(added)
 
+    def remove(self, first: int, count: int = 1) -> None:
+        """Mark groups as missing. Raises ValueError for groups that the object does not have."""
+        end = first + count
+        if count < 1 or first < 0 or end > self.count:
+            raise ValueError(f"groups {first} to {end - 1} of an object that has {self.count}")
+        low = bisect_right(self._ends, first)
+        high = bisect_left(self._firsts, end)
+        if low >= high:
+            return
+        left = GroupRun(self._firsts[low], first - self._firsts[low])
+        right = GroupRun(end, self._ends[high - 1] - end)
+        for index in range(low, high):
+            self._present_bytes -= self.bytes_in(GroupRun(self._firsts[index], self._ends[index] - self._firsts[index]))
+        kept = [run for run in (left, right) if run.count > 0]
+        self._firsts[low:high] = [run.first for run in kept]
+        self._ends[low:high] = [run.end for run in kept]
+        self._present_bytes += sum(self.bytes_in(run) for run in kept)
+
+    def present_runs(self, within: GroupRun) -> list[GroupRun]:
+        """The present groups of a run, as runs, ascending."""
+        found = []
+        index = bisect_right(self._ends, within.first)
+        while index < len(self._firsts) and self._firsts[index] < within.end:
+            first = max(self._firsts[index], within.first)
+            found.append(GroupRun(first, min(self._ends[index], within.end) - first))
+            index += 1
+        return found
+
     def present_end(self, group: int) -> int:
         """The end of the present run that `group` lies in; `group` itself when it is missing."""
         index = bisect_right(self._firsts, group) - 1

@@ -132,6 +132,9 @@ ERROR_TABLE: Mapping[str, ErrorRow] = MappingProxyType(
         "DIRECTORY_UNUSABLE": ErrorRow(_S.INTERNAL, 500, "unknown_error"),
         "DIRECTORY_NOT_READY": ErrorRow(_S.UNAVAILABLE, 503, "unavailable", retry_after_s=5),
         # Operator.
+        "NOT_QUARANTINED": ErrorRow(_S.NOT_FOUND, 404, "files"),
+        "OBJECT_ROTTEN": ErrorRow(_S.FAILED_PRECONDITION, 409, "files"),
+        "CLEANUP_HELD": ErrorRow(_S.FAILED_PRECONDITION, 503, "unavailable", retry_after_s=60),
         "API_ALREADY_STOPPED": ErrorRow(_S.FAILED_PRECONDITION, 409, ""),
         "API_ALREADY_STARTED": ErrorRow(_S.FAILED_PRECONDITION, 409, ""),
         "BUCKET_ID_INVALID": ErrorRow(_S.INVALID_ARGUMENT, 400, "request_validation"),

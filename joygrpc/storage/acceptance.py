@@ -27,7 +27,7 @@ from joygrpc.storage.acceptance_plan import (
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.index import ObjectIndex, PendingObject
 from joygrpc.storage.metrics import ACCEPT_SECONDS, ACCEPTANCES
-from joygrpc.storage.objects import ObjectState
+from joygrpc.storage.objects import ObjectState, QuarantineReason
 from joygrpc.storage.parallel import together
 
 log = structlog.get_logger(__name__)
@@ -175,7 +175,7 @@ class AcceptanceService:
             if kept is not None and kept.state is ObjectState.PENDING:
                 mine.append(object_id)
         if mine:
-            await self._index.set_state(mine, ObjectState.QUARANTINED)
+            await self._index.quarantine(mine, QuarantineReason.NOT_OWED)
             log.info("pending objects were deleted on chain", count=len(mine))
 
     async def _with_buckets(self, objects: Sequence[PendingObject]) -> list[Waiting]:

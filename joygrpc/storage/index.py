@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from joygrpc.mesh import JoygrpcError
-from joygrpc.storage.objects import KeptObject, ObjectState
+from joygrpc.storage.objects import KeptObject, ObjectState, QuarantineReason
 from joygrpc.storage.schema import open_database
 
 T = TypeVar("T")
@@ -95,10 +95,13 @@ class ObjectIndex:
         self._reads.shutdown()
         self._writes.shutdown()
 
-    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` reads, in the thread that reads."""
         return await self._run(self._reads, self._reader, work)
 
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction, in the thread that writes; undone when `work` raises."""
+
         def transaction(connection: sqlite3.Connection) -> T:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -128,7 +131,7 @@ class ObjectIndex:
         """The entry of an object, or None."""
         if not 0 <= object_id <= HIGHEST_ID:
             return None
-        row = await self._read(
+        row = await self.read(
             lambda db: db.execute(f"SELECT {_COLUMNS} FROM objects WHERE id = ?", (object_id,)).fetchone()
         )
         return None if row is None else _kept(row)
@@ -145,12 +148,12 @@ class ObjectIndex:
             db.execute("DELETE FROM objects WHERE id = ?", (kept.object_id,))
             db.execute(f"INSERT INTO objects ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-        await self._write(work)
+        await self.write(work)
 
     async def remove(self, object_ids: Iterable[int]) -> None:
         """Forget entries; unknown ids do not matter."""
         rows = [(object_id,) for object_id in object_ids]
-        await self._write(lambda db: db.executemany("DELETE FROM objects WHERE id = ?", rows).rowcount)
+        await self.write(lambda db: db.executemany("DELETE FROM objects WHERE id = ?", rows).rowcount)
 
     async def set_state(self, object_ids: Iterable[int], state: ObjectState, stored_at: datetime | None = None) -> None:
         """Move entries to another state; `stored_at` replaces theirs when given. Ends what was remembered of failed acceptance."""
@@ -161,18 +164,29 @@ class ObjectIndex:
             db.executemany("UPDATE objects SET state = ?, stored_at_ms = coalesce(?, stored_at_ms) WHERE id = ?", rows)
             db.executemany("DELETE FROM acceptance WHERE id = ?", [(row[2],) for row in rows])
 
-        await self._write(work)
+        await self.write(work)
+
+    async def quarantine(self, object_ids: Iterable[int], reason: QuarantineReason) -> None:
+        """Keep objects out of sight from now on; of one that is so already, the reason changes."""
+        rows = [(object_id,) for object_id in object_ids]
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany("UPDATE objects SET state = 'quarantined' WHERE id = ?", rows)
+            db.executemany("DELETE FROM acceptance WHERE id = ?", rows)
+            db.executemany("UPDATE quarantine SET reason = ? WHERE id = ?", [(reason.value, *row) for row in rows])
+
+        await self.write(work)
 
     async def verified(self, object_id: int, media_type: str, at: datetime) -> None:
         """Remember that the object was compared with its multihash, and that its tree is there; ends *unverified*."""
         query = """
             UPDATE objects SET has_tree = 1, verified_at_ms = ?, media_type = ?, state = replace(state, 'unverified', 'stored')
             WHERE id = ?"""
-        await self._write(lambda db: db.execute(query, (_to_ms(at), media_type, object_id)).rowcount)
+        await self.write(lambda db: db.execute(query, (_to_ms(at), media_type, object_id)).rowcount)
 
     async def tree_lost(self, object_id: int) -> None:
         """Remember that the object's tree is not there, or is wrong, so that it is made anew."""
-        await self._write(lambda db: db.execute("UPDATE objects SET has_tree = 0 WHERE id = ?", (object_id,)).rowcount)
+        await self.write(lambda db: db.execute("UPDATE objects SET has_tree = 0 WHERE id = ?", (object_id,)).rowcount)
 
     async def unknown(self, object_ids: Sequence[int]) -> list[int]:
         """Those of the ids that have no entry, in the order given."""
@@ -190,7 +204,7 @@ class ObjectIndex:
                 found.update(row[0] for row in db.execute(query.format(marks=",".join("?" * len(part))), part))
             return [object_id for object_id in object_ids if object_id not in found]
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def ids(
         self, states: Collection[ObjectState], *, bag: str | None = None, after: int = -1, limit: int = 10_000
@@ -202,19 +216,19 @@ class ObjectIndex:
             condition = "AND bag = ?"
             values.append(bag)
         query = f"SELECT id FROM objects WHERE state IN ({marks}) {condition} AND id > ? ORDER BY id LIMIT ?"
-        rows = await self._read(lambda db: db.execute(query, (*values, min(after, HIGHEST_ID), limit)).fetchall())
+        rows = await self.read(lambda db: db.execute(query, (*values, min(after, HIGHEST_ID), limit)).fetchall())
         return [row[0] for row in rows]
 
     async def page(self, *, after: int = -1, limit: int = 1000) -> list[KeptObject]:
         """A page of all entries, ascending by id."""
         query = f"SELECT {_COLUMNS} FROM objects WHERE id > ? ORDER BY id LIMIT ?"
-        rows = await self._read(lambda db: db.execute(query, (after, limit)).fetchall())
+        rows = await self.read(lambda db: db.execute(query, (after, limit)).fetchall())
         return [_kept(row) for row in rows]
 
     async def without_tree(self, *, after: int = -1, limit: int = 100) -> list[KeptObject]:
         """A page of served entries that have no tree yet, ascending by id."""
         query = f"SELECT {_COLUMNS} FROM objects WHERE has_tree = 0 AND state <> 'quarantined' AND id > ? ORDER BY id LIMIT ?"
-        rows = await self._read(lambda db: db.execute(query, (after, limit)).fetchall())
+        rows = await self.read(lambda db: db.execute(query, (after, limit)).fetchall())
         return [_kept(row) for row in rows]
 
     async def pending(self, *, now: datetime, after: int = -1, limit: int = 1000) -> list[PendingObject]:
@@ -222,7 +236,7 @@ class ObjectIndex:
         query = """
             SELECT o.id, o.bag, o.bucket, coalesce(a.attempts, 0) FROM objects o LEFT JOIN acceptance a ON a.id = o.id
             WHERE o.state = 'pending' AND coalesce(a.retry_at_ms, 0) <= ? AND o.id > ? ORDER BY o.id LIMIT ?"""
-        rows = await self._read(lambda db: db.execute(query, (_to_ms(now), after, limit)).fetchall())
+        rows = await self.read(lambda db: db.execute(query, (_to_ms(now), after, limit)).fetchall())
         return [PendingObject(*row) for row in rows]
 
     async def set_back(self, setbacks: Iterable[Setback]) -> None:
@@ -231,16 +245,16 @@ class ObjectIndex:
         query = """
             INSERT INTO acceptance SELECT ?1, ?2, ?3, ?4 WHERE EXISTS (SELECT 1 FROM objects WHERE id = ?1)
             ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, retry_at_ms = excluded.retry_at_ms, last_error = excluded.last_error"""
-        await self._write(lambda db: db.executemany(query, rows).rowcount)
+        await self.write(lambda db: db.executemany(query, rows).rowcount)
 
     async def next_retry(self) -> datetime | None:
         """When the first of the objects that were set back may be tried again."""
-        row = await self._read(lambda db: db.execute("SELECT min(retry_at_ms) FROM acceptance").fetchone())
+        row = await self.read(lambda db: db.execute("SELECT min(retry_at_ms) FROM acceptance").fetchone())
         return _from_ms(row[0])
 
     async def counts(self) -> dict[ObjectState, Count]:
         """Objects and bytes by state; every state is there."""
-        rows = await self._read(lambda db: db.execute("SELECT state, objects, bytes FROM counts").fetchall())
+        rows = await self.read(lambda db: db.execute("SELECT state, objects, bytes FROM counts").fetchall())
         found = {ObjectState(state): Count(objects, size) for state, objects, size in rows}
         return {state: found.get(state, Count()) for state in ObjectState}
 

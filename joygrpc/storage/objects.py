@@ -22,6 +22,17 @@ class ObjectState(StrEnum):
     """Kept for a retention time, and not served."""
 
 
+class QuarantineReason(StrEnum):
+    """Why an object is kept and not served."""
+
+    ROTTEN = "rotten"
+    """Its bytes are not what the chain knows under its id."""
+    NOT_OWED = "not_owed"
+    """The chain does not ask this node to keep it any more."""
+    UNKNOWN = "unknown"
+    """A file was found that nobody knows."""
+
+
 SERVED_STATES = frozenset({ObjectState.PENDING, ObjectState.STORED, ObjectState.UNVERIFIED})
 """States in which an object's bytes are given out."""
 

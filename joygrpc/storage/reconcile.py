@@ -10,7 +10,7 @@ from joygrpc.directory.facts import DirectoryObject, DirectoryStatus
 from joygrpc.mesh import JoygrpcError
 from joygrpc.storage.claims import Claims, UploadInProgress
 from joygrpc.storage.index import ObjectIndex
-from joygrpc.storage.objects import KeptObject, ObjectState, present
+from joygrpc.storage.objects import KeptObject, ObjectState, QuarantineReason, present
 from joygrpc.storage.store import Content, ObjectMissing, ObjectStore
 
 log = structlog.get_logger(__name__)
@@ -83,7 +83,7 @@ class ReconcileService:
         if size is None:
             await self._index.remove([object_id])
         else:
-            await self._index.set_state([object_id], ObjectState.QUARANTINED)
+            await self._index.quarantine([object_id], QuarantineReason.ROTTEN)
         await self._revoke([object_id])
 
     async def _adopt_files(self) -> None:
@@ -110,6 +110,8 @@ class ReconcileService:
             object_id, content.size, content.multihash, state, str(known.bag_id) if known is not None else "",
             media_type=content.media_type, has_tree=True, stored_at=now, verified_at=now,
         ))  # fmt: skip
+        if state is ObjectState.QUARANTINED and known is not None:
+            await self._index.quarantine([object_id], QuarantineReason.ROTTEN)
         log.warning("file without entry taken in", object_id=object_id, state=state.value)
         return True
 
@@ -137,7 +139,7 @@ class TreeService:
         content = await self._store.examine(object_id)
         if content.multihash != kept.multihash:
             log.error("object is rotten", object_id=object_id)
-            await self._index.set_state([object_id], ObjectState.QUARANTINED)
+            await self._index.quarantine([object_id], QuarantineReason.ROTTEN)
             await self._revoke([object_id])
             return
         await self._store.put_tree(object_id, content.tree)

@@ -2,9 +2,7 @@
 
 import sqlite3
 
-SCHEMA_VERSION = 1
-
-_TABLES = """
+_OBJECTS = """
 CREATE TABLE objects (
     id INTEGER PRIMARY KEY,
     size INTEGER NOT NULL,
@@ -48,6 +46,39 @@ CREATE TRIGGER count_update AFTER UPDATE OF state, size ON objects BEGIN
 END;
 """
 
+_NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+# Kept by triggers too, so that no way into the state leaves an object without a time from which its retention counts.
+_QUARANTINE = f"""
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY REFERENCES objects (id) ON DELETE CASCADE,
+    reason TEXT NOT NULL,
+    since_ms INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER quarantine_found AFTER INSERT ON objects WHEN new.state = 'quarantined' BEGIN
+    INSERT INTO quarantine VALUES (new.id, 'unknown', {_NOW_MS});
+END;
+CREATE TRIGGER quarantine_begin AFTER UPDATE OF state ON objects WHEN new.state = 'quarantined' AND old.state <> 'quarantined' BEGIN
+    INSERT INTO quarantine VALUES (new.id, 'unknown', {_NOW_MS});
+END;
+CREATE TRIGGER quarantine_end AFTER UPDATE OF state ON objects WHEN new.state <> 'quarantined' AND old.state = 'quarantined' BEGIN
+    DELETE FROM quarantine WHERE id = new.id;
+END;
+INSERT INTO quarantine SELECT id, 'unknown', {_NOW_MS} FROM objects WHERE state = 'quarantined';
+
+CREATE INDEX objects_by_verified ON objects (coalesce(verified_at_ms, 0), id, size, state);
+
+CREATE TABLE notes (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+"""  # noqa: S608 - our own text
+
+_STEPS = (_OBJECTS, _QUARANTINE)
+"""What makes each version out of the one before."""
+
+SCHEMA_VERSION = len(_STEPS)
+
 
 class IndexTooNew(RuntimeError):
     """The index was written by a newer version of the program."""
@@ -74,5 +105,5 @@ def _prepare(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise IndexTooNew(f"the index has version {version}; this program knows up to {SCHEMA_VERSION}")
-    if version == 0:
-        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    for number, step in enumerate(_STEPS[version:], start=version + 1):
+        connection.executescript(f"BEGIN; {step} PRAGMA user_version = {number}; COMMIT;")

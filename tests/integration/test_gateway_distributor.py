@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -364,8 +364,15 @@ async def test_a_client_that_leaves_frees_the_lease(local_bench: Bench) -> None:
 async def test_stop_and_start(local_bench: Bench) -> None:
     bench = local_bench
     assert not is_refused(bench.edge.url)
+    # Leaves an idle connection in the client's pool, and a silent one.
+    async with bench.http.get(bench.asset(8)) as response:
+        assert response.status == 200
+    host, port = bench.edge.url.removeprefix("http://").split(":")
+    silent, writer = await asyncio.open_connection(host, int(port))
     assert await bench.operate("stop-api") == (200, None)
     assert is_refused(bench.edge.url)
+    assert await asyncio.wait_for(silent.read(), 5) == b"", "idle connections are closed"
+    writer.close()
     assert await bench.operate("stop-api", {}) == (409, {"message": "Already stopped"})
     assert await bench.operate("start-api") == (200, None)
     async with bench.http.get(bench.asset(7)) as response:
@@ -498,16 +505,18 @@ STOP = "/api/v1/stop-api"
         ("Basic eDp5", "Authorization header with scheme 'Bearer' required"),
         ("Bearer ", "Bearer token missing"),
         ("Bearer nonsense", "jwt malformed"),
-        (f"Bearer {operator_token(STOP, {}, secret='x' * 64)}", "invalid signature"),
-        (f"Bearer {operator_token(STOP, {}, exp=1)}", "jwt expired"),
-        (f"Bearer {operator_token(STOP, {}, iat=1)}", "maxAge exceeded"),
-        (f"Bearer {operator_token(STOP, {}, iat=None)}", "iat required when maxAge is specified"),
-        (f"Bearer {operator_token(STOP, {'a': 1})}", "Invalid token: Request body does not match"),
-        (f"Bearer {operator_token('/api/v1/shutdown', {})}", "Invalid token: Request url does not match"),
+        (lambda: operator_token(STOP, {}, secret="x" * 64), "invalid signature"),
+        (lambda: operator_token(STOP, {}, exp=1), "jwt expired"),
+        (lambda: operator_token(STOP, {}, iat=1), "maxAge exceeded"),
+        (lambda: operator_token(STOP, {}, iat=None), "iat required when maxAge is specified"),
+        (lambda: operator_token(STOP, {"a": 1}), "Invalid token: Request body does not match"),
+        (lambda: operator_token("/api/v1/shutdown", {}), "Invalid token: Request url does not match"),
     ],
 )
-async def test_wrong_tokens(local_bench: Bench, authorization: str | None, message: str) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization}
+async def test_wrong_tokens(local_bench: Bench, authorization: str | Callable[[], str] | None, message: str) -> None:
+    # A token is made when it is used: it is good for a minute.
+    value = f"Bearer {authorization()}" if callable(authorization) else authorization
+    headers = {} if value is None else {"Authorization": value}
     status, body = await local_bench.operate("stop-api", headers=headers)
     expected = {"type": "request_validation", "message": message, "errors": [{"path": STOP, "message": message}]}
     assert (status, body) == (401, expected)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from scalecodec.base import ScaleBytes
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 _RETRY_AFTER_S = 0.5
 _RUNTIME_FRESH_S = 10.0
+_MAP_PAGE = 1000
+_KEPT_BEHIND = {"Blake2_128Concat": 16, "Twox64Concat": 8, "Identity": 0}
+"""Bytes of the hash before a map's key part, for the hashers that keep the part."""
 _CONNECTION_ERRORS = (WebSocketException, OSError, json.JSONDecodeError)
 # A node that prunes says so with these words; there is no code of their own.
 _PRUNED = ("state already discarded", "unknownblock", "unknown block", "header was not found", "block not found")
@@ -129,6 +132,40 @@ class Connection:
             for key, name in zip(keys, names, strict=True)
         ]
 
+    def map_entries(self, pallet: str, item: str, block_hash: str) -> Iterator[tuple[tuple[object, ...], object]]:
+        """The entries of a storage map at a block, page by page: the parts of the key, and the value."""
+        described = self.substrate.metadata.get_metadata_pallet(pallet)
+        function = described and described.get_storage_function(item)
+        if function is None:
+            raise CallInvalid(f"The chain's runtime has no storage item {pallet}.{item}")
+        parts = list(zip(function.get_param_hashers(), function.get_params_type_string(), strict=True))
+        prefix = self.storage_key(pallet, item, ()).to_hex()
+        value_type = function.get_value_type_string()
+        after = prefix
+        while names := self.rpc("state_getKeysPaged", [prefix, _MAP_PAGE, after, block_hash]):
+            groups = self.rpc("state_queryStorageAt", [names, block_hash])
+            found = {name: raw for group in groups for name, raw in group["changes"]}
+            for name in names:
+                if (raw := found.get(name)) is not None:
+                    yield self._key_parts(name[len(prefix) :], parts), self._decode(value_type, ScaleBytes(raw))
+            after = names[-1]
+
+    def _key_parts(self, text: str, parts: Sequence[tuple[str, str]]) -> tuple[object, ...]:
+        """The parts of a map's key behind its prefix; only hashers that keep the part itself."""
+        data = ScaleBytes("0x" + text)
+        values = []
+        for hasher, type_string in parts:
+            data.get_next_bytes(_KEPT_BEHIND[hasher])
+            values.append(self._decode(type_string, data))
+        return tuple(values)
+
+    def _decode(self, type_string: str, data: ScaleBytes) -> object:
+        # The library's own way asks the node for the runtime's version each time.
+        substrate = self.substrate
+        value = substrate.runtime_config.create_scale_object(type_string, data=data, metadata=substrate.metadata)
+        decoded: object = value.decode()
+        return decoded
+
     def read_events(self, block_hash: str) -> Any:
         """The library's records of a block's events; `at_block` must have been called."""
         key = self.storage_key("System", "Events", ())
@@ -182,7 +219,8 @@ class Connection:
             # scalecodec's preset takes every `…::Call` for the runtime's own call type; the pallets' are plain enumerations.
             type_registry={"types": {"*::Call": "Enum"}},
             auto_reconnect=False,
-            ws_options={"timeout": self._setup.connect_timeout_s},
+            # JSON is checked by its parser; the WebSocket library would look at each byte in Python.
+            ws_options={"timeout": self._setup.connect_timeout_s, "skip_utf8_validation": True},
         )
 
     def _give_up(self, error: Exception) -> None:

@@ -72,6 +72,21 @@ class Operations:
         (found,) = connection.read_keys([key])
         return key.decode_scale_value().value if found is None else found
 
+    def entries(self, connection: Connection, pallet: str, item: str) -> list[tuple[tuple[object, ...], object]]:
+        """All entries of a storage map in one block: the parts of the key, and the value."""
+        block_hash = str(connection.rpc("chain_getBlockHash", []))
+        connection.at_head()
+        return list(connection.map_entries(pallet, item, block_hash))
+
+    def encoded(self, connection: Connection, calls: tuple[Call, ...], mode: BatchMode) -> str:
+        """A call, or a batch of them, as SCALE in hex."""
+        return str(compose(connection.at_head(), calls, mode).data)
+
+    def chain_type(self, connection: Connection) -> str:
+        """What kind of chain the node says to be on: Development, Local, Live, or a name of its own."""
+        told = connection.rpc("system_chainType", [])
+        return str(next(iter(told.values()))) if isinstance(told, dict) else str(told)
+
     def finalized_block(
         self, connection: Connection, number: int, pallets: frozenset[str]
     ) -> tuple[FinalizedBlock, str]:

@@ -29,7 +29,7 @@ SCOPES = [
     DirectoryScope(storage_worker=0, distribution_worker=0),
     DirectoryScope(),
 ]
-EXAMPLES = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EXAMPLES = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 seeds = st.integers(0, 2**32)
 
 

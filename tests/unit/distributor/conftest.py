@@ -18,7 +18,7 @@ from joygrpc.distributor.fills import FillLimits, FillService
 from joygrpc.distributor.grpc_source import GrpcSource
 from joygrpc.distributor.links import PeerLinks
 from joygrpc.distributor.object_file import DiskThreads
-from joygrpc.distributor.policy import LruSp
+from joygrpc.distributor.policies import LruSp
 from joygrpc.distributor.rest_source import RestSource
 from joygrpc.distributor.sources import PeerBook
 from joygrpc.distributor.through import PassThrough

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from joygrpc.distributor.policy import GROUPS, MINUTE_MS, LruSp, Standing
+from joygrpc.distributor.policies import LruSp, Standing
+from joygrpc.distributor.policies.lru_sp import GROUPS, MINUTE_MS
 
 
 @dataclass

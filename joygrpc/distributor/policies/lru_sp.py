@@ -1,45 +1,14 @@
-"""What leaves the cache first."""
+"""LRU-SP: least recently used, weighed by size and popularity."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
+from joygrpc.distributor.policies.policy import Pinned, Standing
+from joygrpc.distributor.policies.saved import read_ids, read_state, write_ids, write_state
+
+NAME = "lru_sp"
 GROUPS = 24
 MINUTE_MS = 60_000
 KIB = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an object stands in a policy's eyes; what survives a restart of the node."""
-
-    popularity: int
-    last_access_ms: int
-    """Milliseconds since the epoch."""
-
-
-class CachePolicy(Protocol):
-    """Chooses what leaves the cache. It holds no clock and does no I/O; times are milliseconds since the epoch."""
-
-    def admit(self, object_id: int, size: int, now_ms: int, standing: Standing | None = None) -> None:
-        """Take in an object of `size` bytes, with its old standing when it is known."""
-
-    def resize(self, object_id: int, size: int) -> None:
-        """The object takes another number of bytes now."""
-
-    def use(self, object_id: int, now_ms: int, uses: int = 1) -> None:
-        """The object was used; unknown objects are ignored."""
-
-    def forget(self, object_id: int) -> None:
-        """The object left the cache; unknown objects are ignored."""
-
-    def victim(self, now_ms: int, pinned: Callable[[int], bool]) -> int | None:
-        """The object that shall leave next, of those that are not pinned; None when there is none."""
-
-    def standing(self, object_id: int) -> Standing | None:
-        """How the object stands; None when it is unknown."""
-
-    def __len__(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -95,7 +64,7 @@ class LruSp:
             self._place(object_id, entry)
 
     def use(self, object_id: int, now_ms: int, uses: int = 1) -> None:
-        """The object was used `uses` times, the last time at `now_ms`; unknown objects are ignored."""
+        """The object was read, which counts as `uses` uses; 0 renews its recency alone. Unknown objects are ignored."""
         group = self._group_of.get(object_id)
         if group is None:
             return
@@ -110,7 +79,7 @@ class LruSp:
         if group is not None:
             del self._groups[group][object_id]
 
-    def victim(self, now_ms: int, pinned: Callable[[int], bool]) -> int | None:
+    def victim(self, now_ms: int, pinned: Pinned) -> int | None:
         """The object that shall leave next, of those that are not pinned; None when there is none."""
         chosen: int | None = None
         highest = (-1, 1)
@@ -131,6 +100,18 @@ class LruSp:
             return None
         entry = self._groups[group][object_id]
         return Standing(entry.popularity, entry.last_access_ms)
+
+    def state(self) -> str:
+        """The order inside the groups."""
+        return write_state(NAME, order=write_ids(object_id for group in self._groups for object_id in group))
+
+    def restore(self, state: str) -> None:
+        """Put the objects of each group in their old order, those that are new behind them. Raises ValueError."""
+        rank = {object_id: place for place, object_id in enumerate(read_ids(read_state(state, NAME).get("order", "")))}
+        # Sorting is stable, so the new ones keep the order that they have.
+        self._groups = [
+            dict(sorted(group.items(), key=lambda item: rank.get(item[0], len(rank)))) for group in self._groups
+        ]
 
     def _place(self, object_id: int, entry: _Entry) -> None:
         group = entry.group
