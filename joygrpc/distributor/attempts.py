@@ -1,6 +1,6 @@
 """Which source of an object is tried next."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from joygrpc.distributor.errors import DeliveryFailed, NoSource, SourceFailed, SourceStalled
 from joygrpc.distributor.sources import Source, SourceProblem, Transport
@@ -12,7 +12,7 @@ FAILURES_PER_SOURCE = 3
 class Attempts:
     """The sources of one object in order, for one fetch of it.
 
-    A source that brings nothing is not tried again; one that broke off goes behind the others, a few times.
+    A source that brings nothing is not tried again; one that broke off goes behind the others, a few times. Several streams share one.
     """
 
     def __init__(self, sources: Iterable[Source]) -> None:
@@ -30,6 +30,10 @@ class Attempts:
         """The source to ask now; None when all failed."""
         return self._left[0] if self._left else None
 
+    def choose(self, avoid: Collection[Source] = ()) -> Source | None:
+        """The source to ask now, one that is not to be avoided if there is one; None when all failed."""
+        return next((source for source in self._left if source not in avoid), self.current)
+
     def with_trees(self) -> list[Source]:
         """Those of the sources that may have a tree, in order."""
         return [source for source in self._left if source.transport is Transport.GRPC]
@@ -44,8 +48,9 @@ class Attempts:
         """The source broke off, after it brought something or not."""
         self._failures[source] = self._failures.get(source, 0) + 1
         final = not progressed or problem is SourceProblem.LIED or self._failures[source] >= FAILURES_PER_SOURCE
+        known = source in self._left
         self.give_up(source, problem)
-        if not final:
+        if known and not final:
             self._left.append(source)
 
     def verdict(self) -> DeliveryFailed:

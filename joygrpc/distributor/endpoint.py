@@ -49,7 +49,7 @@ class DistributionEndpoint(rpc.DistributionServiceServicer):
         """See `DistributionService.ReadAsset`."""
         asked = Asked(request.offset, request.limit or None)
         with _counted("read") as outcome:
-            opened = await self._assets.open(request.object_id, asked)
+            opened = await self._assets.open(request.object_id, asked, reading=True)
             async with aclosing(self._assets.read(opened, asked)) as pieces:
                 # The first bytes are awaited before the facts are told, so that a failure comes instead of them and not after them.
                 data = await anext(pieces, None)

@@ -1,15 +1,17 @@
 """Bringing the bytes of one object from its sources, going on with the next source where one fails."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 
 from joygrpc.content import (
     GROUP_SIZE,
     InvalidMultihash,
     InvalidTree,
+    Tree,
     TreeBuilder,
     TreeSlice,
     decode_multihash,
@@ -19,10 +21,16 @@ from joygrpc.content import (
 )
 from joygrpc.directory.facts import DirectoryObject
 from joygrpc.distributor.attempts import Attempts
+from joygrpc.distributor.demands import Purpose, Running
 from joygrpc.distributor.errors import SourceFailed
 from joygrpc.distributor.groups import GroupRun
+from joygrpc.distributor.hedging import first_answer
 from joygrpc.distributor.links import PeerLinks
 from joygrpc.distributor.sources import Source, SourceError, SourceProblem
+
+
+CV_BYTES = 32
+HEDGE_AFTER = timedelta(milliseconds=500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Block:
 
     run: GroupRun
     data: bytes
+    hashes: bytes
+    """The chaining values of the groups, 32 bytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +51,59 @@ class Piece:
     data: bytes
 
 
-class Fetch:
-    """One object's fetch; keeps in mind which sources failed. Raises `NoSource`, `SourceFailed` or `SourceStalled` when none is left."""
+class Claim:
+    """Groups that one stream brings. `next` moves on as they come; `end` may move back while they do, when others take over what is far away."""
 
-    def __init__(self, wanted: DirectoryObject, sources: Sequence[Source], links: PeerLinks) -> None:
+    def __init__(self, run: GroupRun, purpose: Purpose = Purpose.URGENT) -> None:
+        self.first = self.next = run.first
+        self.end = run.end
+        self.purpose = purpose
+        self.source: Source | None = None
+        """Whom the bytes come from now."""
+        self.heard_at: float | None = None
+        """When something came last, in seconds of the monotonic clock; None while no source is asked."""
+
+    def __repr__(self) -> str:
+        return f"<Claim {self.next} to {self.end}, {self.purpose.value}, from {self.source}>"
+
+    def ask(self, source: Source | None) -> None:
+        """Begin to wait for a source, or for none."""
+        self.source = source
+        self.heard_at = None if source is None else monotonic()
+
+    def silent(self, now: float, delay_s: float) -> bool:
+        """Whether a source was asked and nothing has come from it for long."""
+        return self.heard_at is not None and now - self.heard_at >= delay_s
+
+    def running(self, now: float, delay_s: float) -> Running:
+        """What a decision needs to know of it."""
+        return Running(self.next, self.end, self.silent(now, delay_s))
+
+
+class Fetch:
+    """One object's fetch; keeps in mind which sources failed. Raises `NoSource`, `SourceFailed` or `SourceStalled` when none is left.
+
+    Several streams may share it. A second source is asked for a tree when the first one is silent for `hedge_after`, if `may_hedge` agrees.
+    """
+
+    def __init__(
+        self,
+        wanted: DirectoryObject,
+        sources: Sequence[Source],
+        links: PeerLinks,
+        *,
+        hedge_after: timedelta = HEDGE_AFTER,
+        may_hedge: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.wanted = wanted
         self._sources = tuple(sources)
         self._links = links
+        self._hedge_after_s = hedge_after.total_seconds()
+        self._may_hedge = may_hedge
         self._attempts = Attempts(sources)
         self._treeless: set[Source] = set()
+        self.tree: Tree | None = None
+        """The object's tree, once all of `pieces` came and was right."""
 
     def __repr__(self) -> str:
         return f"<Fetch {self.wanted.object_id} {self._attempts!r}>"
@@ -69,9 +123,8 @@ class Fetch:
             raise self._attempts.verdict()
         offset, _ = group_span(run.first, self.wanted.size)
         _, end = group_span(run.end - 1, self.wanted.size)
-        for source in self._attempts.with_trees():
-            if source in self._treeless:
-                continue
+
+        async def ask(source: Source) -> TreeSlice | None:
             try:
                 return await self._links.tree(source, self.wanted, offset, end - offset)
             except SourceError as error:
@@ -79,41 +132,57 @@ class Fetch:
                     self._treeless.add(source)
                 else:
                     self._attempts.give_up(source, error.problem)
-        if self._attempts.current is None:
-            raise self._attempts.verdict()
-        return None
+                return None
 
-    async def blocks(self, run: GroupRun, proof: TreeSlice) -> AsyncGenerator[Block, None]:
-        """The groups of a run, in order, each verified against the proof, which must cover them."""
-        group = run.first
-        while group < run.end:
-            source = self._attempts.current
+        candidates = [source for source in self._attempts.with_trees() if source not in self._treeless]
+        proof = await first_answer(candidates, ask, self._hedge_after_s, self._may_hedge)
+        if proof is None and self._attempts.current is None:
+            raise self._attempts.verdict()
+        return proof
+
+    async def blocks(
+        self, claim: Claim, proof: TreeSlice, avoid: Callable[[], Collection[Source]] = tuple
+    ) -> AsyncGenerator[Block, None]:
+        """The groups of a claim, in order, each verified against the proof, which must cover them; it may shrink meanwhile.
+
+        A group counts as brought when the next block is asked for. `avoid` names sources that are asked only when there is no other.
+        """
+        while claim.next < claim.end:
+            source = self._attempts.choose(avoid())
             if source is None:
                 raise self._attempts.verdict()
-            first = group
+            first = claim.next
             try:
-                async with aclosing(self._verified(source, GroupRun(group, run.end - group), proof)) as blocks:
+                async with aclosing(self._verified(source, claim, proof)) as blocks:
                     async for block in blocks:
-                        group = block.run.end
                         yield block
+                        claim.next = block.run.end
+                        claim.heard_at = monotonic()
+                        if claim.next >= claim.end:
+                            break
             except SourceError as error:
-                self._attempts.fail(source, error.problem, progressed=group > first)
+                self._attempts.fail(source, error.problem, progressed=claim.next > first)
+            finally:
+                claim.ask(None)
 
-    async def _verified(self, source: Source, run: GroupRun, proof: TreeSlice) -> AsyncGenerator[Block, None]:
-        """What one source sends of a run, verified."""
+    async def _verified(self, source: Source, claim: Claim, proof: TreeSlice) -> AsyncGenerator[Block, None]:
+        """What one source sends of a claim, verified."""
         size = self.wanted.size
+        run = GroupRun(claim.next, claim.end - claim.next)
         offset, _ = group_span(run.first, size)
         _, end = group_span(run.end - 1, size)
         if offset == end:
             if not verify_group(0, b"", proof):
                 raise self._links.blame(source, SourceProblem.LIED, "an empty object with another multihash")
-            yield Block(run, b"")
+            yield Block(run, b"", proof.group_cvs)
             return
         group = run.first
         pending = bytearray()
         started, delivered = monotonic(), 0
-        async with aclosing(self._links.read(source, self.wanted, offset, end - offset)) as pieces:
+        reading = self._links.read(source, self.wanted, offset, end - offset, begun=lambda: claim.ask(source))
+        async with aclosing(reading) as pieces:
             async for piece in pieces:
+                claim.heard_at = monotonic()
                 pending += piece
                 offset += len(piece)
                 whole = len(pending) if offset == end else len(pending) // GROUP_SIZE * GROUP_SIZE
@@ -125,7 +194,7 @@ class Fetch:
                 if right:
                     good = data[: right * GROUP_SIZE]
                     delivered += len(good)
-                    yield Block(GroupRun(group, right), good)
+                    yield Block(GroupRun(group, right), good, _hashes(proof, group, right))
                 group += right
                 if right * GROUP_SIZE < len(data):
                     raise self._links.blame(source, SourceProblem.LIED, f"group {group} is wrong")
@@ -162,13 +231,20 @@ class Fetch:
                             yield Piece(offset, data)
                 except SourceError as error:
                     self._attempts.fail(source, error.problem, progressed=builder.size > before)
-            if builder.finish().root == root:
+            tree = builder.finish()
+            if tree.root == root:
+                self.tree = tree
                 return
             if len(contributors) == 1:
                 self._links.blame(contributors[0], SourceProblem.LIED, "the whole hash is wrong")
                 self._attempts.give_up(contributors[0], SourceProblem.LIED)
             else:
                 mixing = False
+
+
+def _hashes(proof: TreeSlice, first: int, count: int) -> bytes:
+    start = (first - proof.groups.start) * CV_BYTES
+    return proof.group_cvs[start : start + count * CV_BYTES]
 
 
 def _right_groups(first: int, data: bytes, proof: TreeSlice) -> int:

@@ -13,6 +13,7 @@ from joygrpc.config.errors import ConfigInvalid
 from joygrpc.config.loading import load_distributor_config
 from joygrpc.content import BagId
 from joygrpc.directory import Directory
+from joygrpc.distributor.admission import configured_admission
 from joygrpc.distributor.assignment import Assignment, AssignmentStore, parse_buckets
 from joygrpc.distributor.cache import Cache
 from joygrpc.distributor.cleanup import Cleanup
@@ -25,6 +26,7 @@ from joygrpc.distributor.node_status import NodeStatus
 from joygrpc.distributor.operator import OperatorService, Reloaded
 from joygrpc.distributor.operator_endpoint import operator_service
 from joygrpc.distributor.peer_finder import PeerFinder
+from joygrpc.distributor.playbacks import Playbacks
 from joygrpc.distributor.reload import reload_plan
 from joygrpc.distributor.resolver import Resolver
 from joygrpc.distributor.service import AssetService
@@ -89,6 +91,8 @@ class DistributorNode:
             self._leases,
             largest_cached=limits.max_cached_item_size,
             patience=timedelta(seconds=extras.max_wait_s),
+            admission=configured_admission(extras),
+            playbacks=Playbacks(timedelta(seconds=extras.use_window_s)),
         )
         self.status = NodeStatus(config.id, config.endpoints.storage_squid, cache, self.fills, assignments, directory)
         self.operator = OperatorService(

@@ -25,7 +25,7 @@ from joygrpc.distributor.links import PeerLinks
 from joygrpc.distributor.node import DistributorNode, configured_assignment
 from joygrpc.distributor.object_file import DiskThreads
 from joygrpc.distributor.ownership import DirectoryInUse, owned
-from joygrpc.distributor.policies import LruSp
+from joygrpc.distributor.policies import configured_policy
 from joygrpc.distributor.rest_source import RestSource
 from joygrpc.distributor.sources import PeerBook
 from joygrpc.mesh import ChannelPool, MeshServer, tls_files
@@ -109,7 +109,7 @@ async def _assemble(
         await assignments.load()
         cache = Cache(
             directories.assets / OBJECTS_DIRECTORY,
-            LruSp(),
+            configured_policy(config.joygrpc),
             index,
             threads,
             limit=config.limits.storage,

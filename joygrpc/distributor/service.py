@@ -1,12 +1,14 @@
 """What a distributor node offers to the edge: facts and bytes of objects, and what it knows of itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 
 from joygrpc.directory.facts import DirectoryObject
+from joygrpc.distributor.admission import Admission
 from joygrpc.distributor.cache import Cache, CachedObject
 from joygrpc.distributor.delivery import Delivery
 from joygrpc.distributor.errors import CacheFull, FillNotFound, RangeNotSatisfiable, SourceStalled
@@ -15,6 +17,7 @@ from joygrpc.distributor.fills import FillService
 from joygrpc.distributor.groups import GroupMap, GroupRun, groups_of_range
 from joygrpc.distributor.leases import LeaseBook
 from joygrpc.distributor.metrics import DELIVERED_BYTES, REQUESTS
+from joygrpc.distributor.playbacks import Playbacks
 from joygrpc.distributor.resolver import Resolver
 from joygrpc.distributor.through import PassThrough
 from joygrpc.pb.joystream.content.v1 import content_pb2 as content
@@ -61,6 +64,8 @@ class AssetService:
         *,
         largest_cached: int | None,
         patience: timedelta,
+        admission: Admission,
+        playbacks: Playbacks,
     ) -> None:
         self._resolver = resolver
         self._cache = cache
@@ -70,6 +75,8 @@ class AssetService:
         self._leases = leases
         self.largest_cached = largest_cached
         self._patience = patience
+        self._admission = admission
+        self._playbacks = playbacks
 
     def __repr__(self) -> str:
         return f"<AssetService {self._cache!r} {self._fills!r}>"
@@ -85,17 +92,17 @@ class AssetService:
         media_type = (entry.media_type if entry else "") or (fill.media_type if fill else "")
         return Opened(wanted, media_type, state, self._source_of(wanted), entry)
 
-    async def open(self, object_id: int, asked: Asked) -> Opened:
-        """What is known of an object that shall be delivered now; starts a fill where bytes are missing.
+    async def open(self, object_id: int, asked: Asked, *, reading: bool = False) -> Opened:
+        """What is known of an object that shall be delivered now; starts a fill where bytes are missing and the object is admitted to the cache.
 
-        A range that begins behind the object's end starts nothing. Raises what `Resolver.resolve` raises, `QueueFull`, and what stops a fill before the
+        With `reading`, the bytes are read now, which another call may have announced. A range that begins behind the object's end starts nothing. Raises what `Resolver.resolve` raises, `QueueFull`, and what stops a fill before the
         media type is known.
         """
         opened = await self.facts(object_id, asked)
         wanted, needed = opened.wanted, _groups_of(asked, opened.wanted)
         if needed.count == 0 or opened.state == pb.CACHE_STATE_HIT:
             return await self._with_media_type(opened) if needed.count else opened
-        if self._source_of(wanted) == pb.DATA_SOURCE_EXTERNAL:
+        if self._source_of(wanted) == pb.DATA_SOURCE_EXTERNAL or not self._admits(opened, asked, reading=reading):
             return await self._past_the_cache(opened)
         fill, started = self._fills.ensure(wanted, needed)
         state = pb.CACHE_STATE_MISS if started else pb.CACHE_STATE_PENDING
@@ -114,7 +121,7 @@ class AssetService:
         delivered = DELIVERED_BYTES.labels(state_name(opened.state))
         read = self._through.read if opened.source == pb.DATA_SOURCE_EXTERNAL else self._delivery.read
         if opened.state == pb.CACHE_STATE_HIT:
-            self._cache.use(opened.wanted.object_id)
+            self._used(opened.wanted.object_id, start=asked.offset == 0)
         async with aclosing(read(opened.wanted, asked.offset, asked.end(size))) as pieces:
             async for data in pieces:
                 delivered.inc(len(data))
@@ -133,7 +140,7 @@ class AssetService:
     def report(self, counts: Sequence[content.AccessCount]) -> None:
         """Take in what gateways sent from leases."""
         for count in counts:
-            self._cache.use(count.object_id, count.uses, count.last_access_at.ToMilliseconds() or None)
+            self._used(count.object_id, start=count.uses > 0, at_ms=count.last_access_at.ToMilliseconds())
             REQUESTS.labels("lease", "hit").inc(count.uses)
             DELIVERED_BYTES.labels("lease").inc(count.bytes)
 
@@ -183,6 +190,22 @@ class AssetService:
                 await fill.wait(self._patience)
         return fill.media_type
 
+    def _admits(self, opened: Opened, asked: Asked, *, reading: bool) -> bool:
+        """Whether the object shall be in the cache: it is, or is on the way there, or is admitted now."""
+        object_id = opened.wanted.object_id
+        if opened.entry is not None or self._fills.get(object_id) is not None:
+            return True
+        start = asked.offset == 0
+        if not self._admission.admits(object_id, _now_ms(), start=start, reading=reading):
+            return False
+        # Whoever has the object brought is its first use, which it gets without being counted.
+        self._playbacks.count(object_id, _now_ms(), start=True)
+        return True
+
+    def _used(self, object_id: int, *, start: bool, at_ms: int = 0) -> None:
+        at_ms = min(at_ms, _now_ms()) or _now_ms()
+        self._cache.use(object_id, self._playbacks.count(object_id, at_ms, start=start), at_ms)
+
     async def _past_the_cache(self, opened: Opened) -> Opened:
         media_type = await self._through.media_type(opened.wanted)
         return Opened(opened.wanted, media_type, pb.CACHE_STATE_MISS, pb.DATA_SOURCE_EXTERNAL, None)
@@ -197,6 +220,10 @@ def _groups_of(asked: Asked, wanted: DirectoryObject) -> GroupRun:
     if asked.offset > wanted.size:
         return GroupRun(0, 0)
     return groups_of_range(asked.offset, asked.end(wanted.size) - asked.offset, wanted.size)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def state_name(state: "pb.CacheState.ValueType") -> str:

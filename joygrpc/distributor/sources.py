@@ -45,6 +45,8 @@ class SourceProblem(StrEnum):
     """It has no tree of the object."""
     FORBIDDEN = "forbidden"
     """The node's policy does not let it be asked."""
+    BUSY = "busy"
+    """As many requests as may run at a time are running; it was not asked."""
     STALLED = "stalled"
     """It sent nothing for too long."""
     BROKEN = "broken"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from joygrpc.devnet.metadata.content_errors import CONTENT_ERRORS
 from joygrpc.devnet.metadata.declarations import Pallet, StorageItem, call, event
 from joygrpc.devnet.metadata.shared_types import ACCOUNT_ID, REPAYABLE_BLOAT_BOND, bounded_map, bounded_set
 from joygrpc.devnet.metadata.storage_types import DISTRIBUTION_BUCKET_ID, OBJECT_CREATION
@@ -233,44 +234,5 @@ def content_pallet() -> Pallet:
                 _event(42, "ChannelOwnerRemarked", U64, BYTES),
             ),
         ),
-        errors=Enum(
-            "pallet_content::errors::Error", [Variant(index, name) for index, name in _ERRORS.items()], {"T": None}
-        ),
+        errors=Enum("pallet_content::errors::Error", names(*CONTENT_ERRORS), {"T": None}),
     )
-
-
-# Those that calls on channels can meet.
-_ERRORS: Final = {
-    0: "ChannelStateBloatBondChanged",
-    4: "MaxNumberOfChannelCollaboratorsExceeded",
-    5: "MaxNumberOfChannelAssetsExceeded",
-    9: "InvalidChannelBagWitnessProvided",
-    10: "InvalidStorageBucketsNumWitnessProvided",
-    11: "MissingStorageBucketsNumWitness",
-    12: "ChannelOwnerMemberDoesNotExist",
-    13: "ChannelOwnerCuratorGroupDoesNotExist",
-    15: "NumberOfAssetsToRemoveIsZero",
-    18: "CuratorGroupDoesNotExist",
-    20: "CuratorGroupIsNotActive",
-    22: "LeadAuthFailed",
-    23: "MemberAuthFailed",
-    24: "CuratorAuthFailed",
-    25: "BadOrigin",
-    26: "ActorNotAuthorized",
-    28: "ChannelDoesNotExist",
-    32: "ActorCannotOwnChannel",
-    50: "InsufficientBalance",
-    82: "NoAssetsSpecified",
-    83: "InvalidAssetsProvided",
-    84: "ChannelContainsVideos",
-    85: "ChannelContainsAssets",
-    86: "InvalidBagSizeSpecified",
-    90: "InsufficientTreasuryBalance",
-    103: "ChannelFeaturePaused",
-    104: "ChannelBagMissing",
-    105: "AssetsToRemoveBeyondEntityAssetsSet",
-    110: "ChannelAgentInsufficientPermissions",
-    91: "InvalidMemberProvided",
-    111: "InvalidChannelOwner",
-    114: "InsufficientBalanceForChannelCreation",
-}
