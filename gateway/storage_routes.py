@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -25,6 +26,7 @@ from gateway.storage_node import StorageNode
 from gateway.uploads import Uploads
 from joygrpc.content import InvalidObjectId, parse_object_id
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
+from joygrpc.pb.joystream.storage.v1.maintenance_pb2 import CleanupReport
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _ARCHITECTURES = {"x86_64": "x64", "aarch64": "arm64"}
@@ -169,6 +171,17 @@ def status_body(status: pb.GetStatusResponse, node_env: str | None) -> dict[str,
             "interval": _minutes(status.cleanup_interval.ToTimedelta().total_seconds()),
             "maxQnLaggingThresholdInBlocks": status.cleanup_max_lag_blocks,
             "minReplicationThresholdForPruning": status.cleanup_min_replicas,
+            **({"last": _last_cleanup(status.last_cleanup)} if status.HasField("last_cleanup") else {}),
+        },
+        "quarantine": {"objects": status.quarantined_count, "bytes": status.quarantined_size},
+        "scrub": {
+            "enabled": status.scrub.enabled,
+            "periodDays": status.scrub.period.ToTimedelta() / timedelta(days=1),
+            "objectsDue": status.scrub.objects_due,
+            "bytesDue": status.scrub.size_due,
+            "objectsChecked": status.scrub.objects_checked,
+            "bytesChecked": status.scrub.size_checked,
+            "objectsRotten": status.scrub.objects_rotten,
         },
         "queryNodeStatus": {
             "url": directory.query_node_url,
@@ -181,6 +194,16 @@ def status_body(status: pb.GetStatusResponse, node_env: str | None) -> dict[str,
             "complete": directory.complete,
             "lastError": directory.last_error,
         },
+    }
+
+
+def _last_cleanup(report: CleanupReport) -> dict[str, object]:
+    return {
+        "endedAt": report.ended_at.ToJsonString(),
+        "examined": report.examined,
+        "quarantined": report.quarantined,
+        "quarantinedBytes": report.quarantined_size,
+        "hindrance": report.hindrance,
     }
 
 

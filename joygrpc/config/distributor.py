@@ -19,9 +19,18 @@ def _bucket(text: str) -> str:
     return f"{int(family)}:{int(index)}"
 
 
+def _one_source(key: KeySettings) -> KeySettings:
+    if sum(source is not None for source in (key.suri, key.mnemonic, key.keyfile)) != 1:
+        raise ValueError("a key has exactly one of suri, mnemonic and keyfile")
+    return key
+
+
 BucketText = Annotated[str, AfterValidator(_bucket)]
 """`family:index`, without leading zeros."""
 
+
+REFERENCE_LEAST_STORAGE = 20 << 30
+"""The reference's least `limits.storage`, in bytes."""
 
 CachePolicyName = Literal["lru_sp", "s3_fifo", "split"]
 CacheAdmissionName = Literal["always", "second_hit"]
@@ -235,6 +244,18 @@ class DistributorExtras(Section):
     """How the program ends."""
     log: LogSettings | None = None
     """The log; made from `logs` when absent."""
+    background_completion: Literal["never", "second_hit", "always"] = "always"
+    """Whether the rest of an object is brought when a part of it was asked for: never, from its second use on, or always."""
+    streams_per_download: int = Field(default=4, ge=1)
+    """Requests to storage nodes that the readers of one object may cause at a time."""
+    read_ahead_bytes: int = Field(default=16 << 20, ge=1 << 20)
+    """How far ahead of a reader an object is fetched at most, in bytes; it grows with what was read in sequence."""
+    hedge_delay_s: float = Field(default=0.5, gt=0)
+    """How long a storage node may keep a reader waiting without a byte before a second one is asked too, in seconds."""
+    hedge_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the requests to storage nodes that may be doubled so; 0 for none."""
+    absent_source_ttl_s: float = Field(default=5, ge=0)
+    """How long a storage node that lacks an object is not asked for it again, in seconds."""
 
 
 class DistributorNodeConfig(CamelSection):
@@ -256,7 +277,7 @@ class DistributorNodeConfig(CamelSection):
     """The public REST API."""
     operator_api: OperatorApi | None = None
     """The operator's REST API; off when absent."""
-    keys: tuple[KeySettings, ...] = ()
+    keys: tuple[Annotated[KeySettings, AfterValidator(_one_source)], ...] = ()
     """Accounts for command lines."""
     buckets: tuple[BucketText, ...] | None = None
     """Buckets to serve; all of the worker when absent."""
@@ -270,6 +291,14 @@ class DistributorNodeConfig(CamelSection):
         if self.buckets is not None and (not self.buckets or len(set(self.buckets)) != len(self.buckets)):
             raise ValueError("buckets: at least one, each once")
         return self
+
+    def doubts(self) -> list[str]:
+        """What is allowed and yet hardly meant, one line each."""
+        if self.limits.storage < REFERENCE_LEAST_STORAGE:
+            return [
+                "limits.storage: the reference refuses less than 20G; so small a cache spares the storage nodes little"
+            ]
+        return []
 
     @property
     def log(self) -> LogSettings:

@@ -1,7 +1,9 @@
 """The reference distributor's environment variables: `JOYSTREAM_DISTRIBUTOR__LIMITS__MAX_CACHED_ITEM_SIZE=1G` and the like."""
 
+import difflib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
@@ -11,6 +13,9 @@ from joygrpc.config.errors import ConfigInvalid, names_of, section_of
 
 PREFIX = "JOYSTREAM_DISTRIBUTOR__"
 _REMOVING = frozenset({"off", "null", "undefined"})
+
+# The end of a name that is written in capitals, such as TTL, is one word.
+_CAPITAL = re.compile(r"((?<![A-Z])[A-Z])")
 
 Path = tuple[str, ...]
 
@@ -66,6 +71,27 @@ def read_environment(environ: Mapping[str, str], model: type[BaseModel], prefix:
         else:
             found.values[path] = text
     return found
+
+
+def unknown_variables(found: EnvironmentValues, model: type[BaseModel], prefix: str = PREFIX) -> list[str]:
+    """A line for each variable that names nothing, with the one that may be meant."""
+    known = list(variables_of(model, prefix)) if found.unknown else []
+    lines = []
+    for variable in found.unknown:
+        close = difflib.get_close_matches(variable.upper(), known, n=1)
+        lines.append(f"{variable} names no setting and is ignored" + (f"; did you mean {close[0]}?" if close else ""))
+    return lines
+
+
+def variables_of(model: type[BaseModel], prefix: str = PREFIX) -> Iterator[str]:
+    """The names of all variables, as the reference spells them."""
+    for name, info in model.model_fields.items():
+        shown = names_of(name, info)[0]
+        variable = prefix + _CAPITAL.sub(r"_\1", shown).upper()
+        yield variable
+        section = None if _is_list(info.annotation) else section_of(info.annotation)
+        if section is not None:
+            yield from variables_of(section, f"{variable}__")
 
 
 def _place(parts: list[str], model: type[BaseModel]) -> tuple[Path, Any] | None:

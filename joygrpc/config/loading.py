@@ -10,10 +10,11 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from joygrpc.config.distributor import DistributorNodeConfig
-from joygrpc.config.environment import read_environment
+from joygrpc.config.environment import read_environment, unknown_variables
 from joygrpc.config.errors import ConfigInvalid, problems_of
 from joygrpc.config.files import merged, read_config_file
 from joygrpc.config.section import HIDDEN, Section
+from joygrpc.config.seed_era import modernised
 from joygrpc.config.storage import StorageNodeConfig
 
 STORAGE_PREFIX = "JOYGRPC_STORAGE__"
@@ -59,21 +60,23 @@ def load_storage_config(flags: Mapping[str, Any], file: Path | None = None) -> S
 def load_distributor_config(
     flags: Mapping[str, Any], file: Path, environ: Mapping[str, str]
 ) -> tuple[DistributorNodeConfig, list[str]]:
-    """A distributor's configuration, and the environment variables that name nothing. Raises `ConfigInvalid`.
+    """A distributor's configuration, and what its operator should be warned of. Raises `ConfigInvalid`.
 
     A missing file is fine: everything may come from the environment. Relative paths of directories and key files start at the file's folder.
     """
     try:
-        content = read_config_file(file)
+        content, warnings = modernised(read_config_file(file))
     except FileNotFoundError:
-        content = {}
+        content, warnings = {}, []
     environment = read_environment(environ, DistributorNodeConfig)
     values = merged(environment.applied_to(content), flags)
     try:
         config = DistributorNodeConfig.model_validate(values)
     except ValidationError as error:
         raise ConfigInvalid(*problems_of(error, DistributorNodeConfig, environment.origins)) from None
-    return _with_paths_from(config, file.absolute().parent), environment.unknown
+    warnings += unknown_variables(environment, DistributorNodeConfig)
+    warnings += config.doubts()
+    return _with_paths_from(config, file.absolute().parent), warnings
 
 
 def render_config(config: Section, form: str = "yaml") -> str:

@@ -113,7 +113,7 @@ class UploadSettings(Section):
 
     auth: UploadAuth = "off"
     """Whether uploads need a token (`x-api-key`)."""
-    token_ttl_s: float = Field(default=60, gt=0)
+    token_ttl_s: float = Field(default=30, gt=0)
     """How long a token is valid, in seconds."""
 
 
@@ -130,6 +130,11 @@ class StorageLimits(Section):
     """Longest time that a reader takes no byte, in seconds."""
     free_disk_reserve_bytes: int = Field(default=1 << 30, ge=0)
     """Bytes of the disk that uploads and sync leave free."""
+    bandwidth_bytes_per_s: int | None = Field(default=None, ge=1)
+    """Bytes a second that uploads, downloads and replication have together; replication takes what the others leave, and at least a tenth. No bound
+    when absent."""
+    max_uploads_per_client: int = Field(default=32, ge=1)
+    """Uploads at a time from one address; further ones are refused with 503."""
     max_pending_objects: int = Field(default=100_000, ge=1)
     """Objects that may wait for acceptance; further uploads are refused with 503."""
     lease_ttl_s: float = Field(default=30, gt=0)

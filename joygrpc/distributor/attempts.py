@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from joygrpc.distributor.errors import DeliveryFailed, NoSource, SourceFailed, SourceStalled
+from joygrpc.distributor.errors import DeliveryFailed, NoSource, QueueFull, SourceFailed, SourceStalled
 from joygrpc.distributor.sources import Source, SourceProblem, Transport
 
 FAILURES_PER_SOURCE = 3
@@ -58,4 +58,6 @@ class Attempts:
         told = [problem for problem in self._problems if problem is not SourceProblem.NO_TREE]
         if all(problem in {SourceProblem.ABSENT, SourceProblem.FORBIDDEN} for problem in told):
             return NoSource()
+        if told[-1] is SourceProblem.BUSY:
+            return QueueFull()
         return SourceStalled() if told[-1] is SourceProblem.STALLED else SourceFailed()

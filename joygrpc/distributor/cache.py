@@ -1,6 +1,7 @@
 """The cache: objects and parts of objects in sparse files, within a number of bytes that is never exceeded."""
 
 import asyncio
+import os
 import re
 import secrets
 import shutil
@@ -15,7 +16,7 @@ import structlog
 
 from joygrpc.distributor.cache_index import HIGHEST_ID, CacheIndex, IndexRow
 from joygrpc.distributor.errors import CacheFull
-from joygrpc.distributor.groups import GroupMap
+from joygrpc.distributor.groups import GroupMap, GroupRun
 from joygrpc.distributor.metrics import EVICTIONS
 from joygrpc.distributor.object_file import DiskThreads, ObjectFile, Remains
 from joygrpc.distributor.policies import CachePolicy, Standing
@@ -26,6 +27,8 @@ _FILE_NAME = re.compile(r"[0-9]+-[0-9a-f]{16}")
 
 POLICY_STATE = "policy_state"
 """Setting of the index under which the policy keeps its state."""
+
+HASH_BYTES = 32
 
 SETTLE_TRIES = 6
 FIRST_SETTLE_PAUSE_S = 0.01
@@ -44,13 +47,25 @@ class CachedObject:
     groups: GroupMap
     file: ObjectFile
     filling: bool = False
+    unsaved_hashes: list[tuple[int, bytes]] = field(default_factory=list)
+    """Chaining values of groups from a first one on, of which the index does not know yet."""
+    unchecked: GroupMap = field(init=False)
+    """Those of the present groups that an earlier process wrote and that were not verified since."""
     lent_until: float = field(default=0.0)
     """Time of the event loop up to which a gateway may open the file."""
+
+    def __post_init__(self) -> None:
+        self.unchecked = GroupMap(self.groups.size)
 
     @property
     def size(self) -> int:
         """Size of the whole object in bytes."""
         return self.groups.size
+
+    @property
+    def trusted(self) -> bool:
+        """Whether all of it is here, and was verified by this process."""
+        return self.groups.complete and self.unchecked.empty
 
     @property
     def complete(self) -> bool:
@@ -151,9 +166,11 @@ class Cache:
                     found[path] = seen
                 continue
             file = ObjectFile(path, row.size, seen.device, seen.inode, self._threads)
-            self._objects[row.object_id] = CachedObject(
+            entry = self._objects[row.object_id] = CachedObject(
                 row.object_id, row.generation, row.multihash, row.bag, row.media_type, groups, file
             )
+            for run in groups.runs():
+                entry.unchecked.add(run.first, run.count)
             self._content_bytes += groups.present_bytes
             self._policy.admit(row.object_id, groups.present_bytes, row.standing.last_access_ms, row.standing)
         await self._restore_policy()
@@ -202,11 +219,66 @@ class Cache:
         self._objects[object_id] = entry
         return entry
 
+    async def take_in(
+        self, path: Path, object_id: int, size: int, multihash: str, bag: str, media_type: str, standing: Standing
+    ) -> bool:
+        """Make a file from outside the cache, which is known to be the whole object, one of its own by rename; nothing leaves for it.
+
+        False, and the file stays, when the object is here already or there is no room. Raises `CacheUnreadable` and `CacheIndexFailed`.
+        """
+        async with self._making_room:
+            if object_id in self._objects or self.used + size > self.limit:
+                return False
+            generation, groups = secrets.token_hex(8), GroupMap(size)
+            groups.add(0, groups.count)
+            own = self._path(object_id, generation)
+            # The row comes first: one without a file is harmless, while a file without a row would be removed.
+            await self._index.put(
+                IndexRow(object_id, generation, size, multihash, bag, media_type, groups.to_bytes(), standing)
+            )
+            stat = await self._threads.run(lambda: _move_in(path, own))
+            if object_id in self._objects:
+                # A fill was faster.
+                await self._threads.run(lambda: _unlink([own]))
+                return False
+            file = ObjectFile(own, size, stat.st_dev, stat.st_ino, self._threads)
+            self._objects[object_id] = CachedObject(object_id, generation, multihash, bag, media_type, groups, file)
+            self._content_bytes += size
+            self._policy.admit(object_id, size, standing.last_access_ms, standing)
+            self._used_since_save.add(object_id)
+            return True
+
+    def rank_by_recency(self) -> None:
+        """Give the policy all objects anew, the least recently used first, after many were taken in."""
+        known = [(entry, standing) for entry in self if (standing := self._policy.standing(entry.object_id))]
+        for entry, standing in sorted(known, key=lambda item: item[1].last_access_ms):
+            present = entry.groups.present_bytes
+            self._policy.admit(entry.object_id, present, standing.last_access_ms, standing)
+
     async def checkpoint(self, entry: CachedObject) -> None:
         """Make the present groups durable, and remember that they are; only while the entry's file is opened."""
         present, media_type = entry.groups.to_bytes(), entry.media_type
+        hashes, entry.unsaved_hashes = entry.unsaved_hashes, []
         await entry.file.sync()
-        await self._index.set_present(entry.object_id, entry.generation, present, media_type)
+        await self._index.set_present(entry.object_id, entry.generation, present, media_type, _joined(hashes))
+
+    async def hashes(self, entry: CachedObject) -> list[tuple[int, bytes]]:
+        """Chaining values of the entry's groups, 32 bytes each, from a first one on. Raises `CacheIndexFailed`."""
+        return [*await self._index.hashes(entry.object_id, entry.generation), *entry.unsaved_hashes]
+
+    async def add_hashes(self, entry: CachedObject, first: int, hashes: bytes) -> None:
+        """Keep chaining values of groups that are safely on the disk already. Raises `CacheIndexFailed`."""
+        present = entry.groups.to_bytes()
+        await self._index.set_present(entry.object_id, entry.generation, present, entry.media_type, [(first, hashes)])
+
+    def lose(self, entry: CachedObject, run: GroupRun) -> None:
+        """Groups of an entry turned out wrong: they are missing from now on."""
+        before = entry.groups.present_bytes
+        entry.groups.remove(run.first, run.count)
+        entry.unchecked.remove(run.first, run.count)
+        if self._objects.get(entry.object_id) is entry:
+            self._content_bytes -= before - entry.groups.present_bytes
+            self._policy.resize(entry.object_id, entry.groups.present_bytes)
 
     async def end(self, entry: CachedObject) -> None:
         """A fill of the entry is over: it competes with the others from now on, or goes if nothing came."""
@@ -330,9 +402,27 @@ def _scan(directory: Path) -> dict[Path, _Seen]:
     return found
 
 
+def _move_in(path: Path, own: Path) -> os.stat_result:
+    own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o600)
+    path.rename(own)
+    return own.stat()
+
+
 def _unlink(paths: Iterable[Path]) -> None:
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _joined(hashes: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Neighbours joined, since blocks of one stream follow each other."""
+    joined: list[tuple[int, bytearray]] = []
+    for first, values in hashes:
+        if joined and first == joined[-1][0] + len(joined[-1][1]) // HASH_BYTES:
+            joined[-1][1].extend(values)
+        else:
+            joined.append((first, bytearray(values)))
+    return [(first, bytes(values)) for first, values in joined]
 
 
 def _groups_of(row: IndexRow) -> GroupMap | None:

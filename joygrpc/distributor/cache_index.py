@@ -13,7 +13,7 @@ from joygrpc.distributor.policies import Standing
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 HIGHEST_ID = 2**63 - 1
 """SQLite's largest integer. The chain numbers objects from 0 on, so ids above it name nothing."""
@@ -31,6 +31,16 @@ CREATE TABLE objects (
     last_access_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+_HASHES = """
+CREATE TABLE hashes (
+    id INTEGER NOT NULL,
+    generation TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    PRIMARY KEY (id, generation, first)
+) STRICT, WITHOUT ROWID;
 """
 
 
@@ -109,13 +119,39 @@ class CacheIndex:
         """Add a row, or replace the object's old one."""
         values = (row.object_id, row.generation, row.size, row.multihash, row.bag, row.media_type, row.present)
         values_of_use = (row.standing.popularity, row.standing.last_access_ms)
-        query = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        await self._run(lambda db: db.execute(query, (*values, *values_of_use)).rowcount)
 
-    async def set_present(self, object_id: int, generation: str, present: bytes, media_type: str) -> None:
-        """Which groups are safely on the disk now; nothing happens when the row is gone or of another generation."""
-        query = "UPDATE objects SET present = ?, media_type = ? WHERE id = ? AND generation = ?"
-        await self._run(lambda db: db.execute(query, (present, media_type, object_id, generation)).rowcount)
+        def put(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM hashes WHERE id = ?", (row.object_id,))
+            query = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            db.execute(query, (*values, *values_of_use))
+
+        await self._run(put)
+
+    async def set_present(
+        self,
+        object_id: int,
+        generation: str,
+        present: bytes,
+        media_type: str,
+        hashes: Iterable[tuple[int, bytes]] = (),
+    ) -> None:
+        """Which groups are safely on the disk now; nothing happens when the row is gone or of another generation.
+
+        `hashes` are chaining values of groups from a first one on, kept beside those that are known.
+        """
+        fresh = [(object_id, generation, first, values) for first, values in hashes]
+
+        def set_present(db: sqlite3.Connection) -> None:
+            query = "UPDATE objects SET present = ?, media_type = ? WHERE id = ? AND generation = ?"
+            if db.execute(query, (present, media_type, object_id, generation)).rowcount:
+                db.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", fresh)
+
+        await self._run(set_present)
+
+    async def hashes(self, object_id: int, generation: str) -> list[tuple[int, bytes]]:
+        """Chaining values of an object's groups, 32 bytes each, from a first one on."""
+        query = "SELECT first, hashes FROM hashes WHERE id = ? AND generation = ? ORDER BY first"
+        return await self._run(lambda db: db.execute(query, (object_id, generation)).fetchall())
 
     async def save_standings(self, standings: Iterable[tuple[int, Standing]]) -> None:
         """How the policy sees objects; rows that are gone stay gone."""
@@ -126,7 +162,12 @@ class CacheIndex:
     async def remove(self, rows: Iterable[tuple[int, str]]) -> None:
         """Forget rows, given by object and generation."""
         keys = list(rows)
-        await self._run(lambda db: db.executemany("DELETE FROM objects WHERE id = ? AND generation = ?", keys).rowcount)
+
+        def remove(db: sqlite3.Connection) -> None:
+            for table in ("objects", "hashes"):
+                db.executemany(f"DELETE FROM {table} WHERE id = ? AND generation = ?", keys)  # noqa: S608 - one of two names
+
+        await self._run(remove)
 
     async def setting(self, name: str) -> str | None:
         """A run-time setting; None when it was never set."""
@@ -155,7 +196,9 @@ def _open(path: Path) -> sqlite3.Connection:
         if version > SCHEMA_VERSION:
             raise IndexTooNew(f"the cache index has version {version}; this program knows up to {SCHEMA_VERSION}")
         if version == 0:
-            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            connection.executescript(f"BEGIN; {_TABLES} {_HASHES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        elif version < SCHEMA_VERSION:
+            connection.executescript(f"BEGIN; {_HASHES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     except BaseException:
         connection.close()
         raise

@@ -28,7 +28,6 @@ from joygrpc.distributor.hedging import first_answer
 from joygrpc.distributor.links import PeerLinks
 from joygrpc.distributor.sources import Source, SourceError, SourceProblem
 
-
 CV_BYTES = 32
 HEDGE_AFTER = timedelta(milliseconds=500)
 
@@ -139,6 +138,11 @@ class Fetch:
         if proof is None and self._attempts.current is None:
             raise self._attempts.verdict()
         return proof
+
+    def outrun(self, source: Source) -> None:
+        """Another source brought what this one was silent about: others are asked before it."""
+        self._links.blame(source, SourceProblem.STALLED, "another source was faster")
+        self._attempts.fail(source, SourceProblem.STALLED, progressed=True)
 
     async def blocks(
         self, claim: Claim, proof: TreeSlice, avoid: Callable[[], Collection[Source]] = tuple

@@ -60,6 +60,11 @@ class GroupMap:
         return bool(self._firsts) and self._firsts[0] == 0 and self._ends[0] == self.count
 
     @property
+    def empty(self) -> bool:
+        """Whether no group is present."""
+        return not self._firsts
+
+    @property
     def present_bytes(self) -> int:
         """Bytes in the present groups."""
         return self._present_bytes

@@ -27,6 +27,9 @@ VERIFICATION_FAILURES = counter(
 )
 FILLS = counter("joygrpc_distributor_fills_total", "Fills that ended, by outcome: complete, or a reason.", ["outcome"])
 FILLS_IN_PROGRESS = gauge("joygrpc_distributor_fills_in_progress", "Fills that run or wait.")
+HEDGES = counter(
+    "joygrpc_distributor_hedges_total", "Requests to a second storage node because the first one kept silent."
+)
 EVICTIONS = counter("joygrpc_distributor_evictions_total", "Objects that left the cache for others.")
 CACHE_OBJECTS = gauge("joygrpc_distributor_cache_objects", "Objects in the cache, whole or in part.")
 CACHE_USED_BYTES = gauge(

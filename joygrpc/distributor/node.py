@@ -17,9 +17,12 @@ from joygrpc.distributor.admission import configured_admission
 from joygrpc.distributor.assignment import Assignment, AssignmentStore, parse_buckets
 from joygrpc.distributor.cache import Cache
 from joygrpc.distributor.cleanup import Cleanup
+from joygrpc.distributor.completion import Completion
 from joygrpc.distributor.endpoint import distribution_service
 from joygrpc.distributor.errors import ConfigurationInvalid
+from joygrpc.distributor.filling import Pace
 from joygrpc.distributor.fills import FillLimits, FillService
+from joygrpc.distributor.hedging import HedgeBudget
 from joygrpc.distributor.leases import LeaseBook
 from joygrpc.distributor.links import PeerLinks
 from joygrpc.distributor.node_status import NodeStatus
@@ -30,6 +33,7 @@ from joygrpc.distributor.playbacks import Playbacks
 from joygrpc.distributor.reload import reload_plan
 from joygrpc.distributor.resolver import Resolver
 from joygrpc.distributor.service import AssetService
+from joygrpc.distributor.takeover import Heritage, Takeover
 from joygrpc.distributor.through import PassThrough
 from joygrpc.mesh import EdgeHub, Service, edge_service
 from joygrpc.mesh.chores import chore_service
@@ -60,6 +64,7 @@ class DistributorNode:
         links: PeerLinks,
         assignments: AssignmentStore,
         directory: Directory,
+        heritage: Heritage,
         shut_down: Callable[[], None],
     ) -> None:
         self._config = config
@@ -81,8 +86,20 @@ class DistributorNode:
                 most_waiting=extras.max_waiting_downloads,
                 longest_wait=timedelta(seconds=limits.pending_download_timeout_sec),
             ),
+            Pace(
+                streams=extras.streams_per_download,
+                hedge_after=timedelta(seconds=extras.hedge_delay_s),
+            ),
+            HedgeBudget(extras.hedge_share),
         )
         resolver = Resolver(directory, assignments, cache)
+        self._takeover = Takeover(
+            heritage,
+            cache,
+            judge=resolver.judge,
+            ready=directory.wait_ready,
+            patience=timedelta(seconds=extras.max_wait_s),
+        )
         self.assets = AssetService(
             resolver,
             cache,
@@ -93,6 +110,9 @@ class DistributorNode:
             patience=timedelta(seconds=extras.max_wait_s),
             admission=configured_admission(extras),
             playbacks=Playbacks(timedelta(seconds=extras.use_window_s)),
+            completion=Completion(extras.background_completion, timedelta(seconds=extras.use_window_s)),
+            most_ahead=extras.read_ahead_bytes,
+            claim=self._takeover.claim,
         )
         self.status = NodeStatus(config.id, config.endpoints.storage_squid, cache, self.fills, assignments, directory)
         self.operator = OperatorService(
@@ -157,6 +177,7 @@ class DistributorNode:
             for chore in self._chores:
                 tasks.create_task(chore.serve(), name=f"chore {chore.name}")
             tasks.create_task(self._follow(), name="directory-changes")
+            tasks.create_task(self._takeover.run(), name="takeover")
 
     async def _follow(self) -> None:
         async with self._directory.subscribe() as changes:

@@ -19,6 +19,7 @@ from joygrpc.distributor.address_guard import AddressGuard
 from joygrpc.distributor.assignment import AssignmentStore
 from joygrpc.distributor.cache import Cache
 from joygrpc.distributor.cache_index import CacheIndex, IndexTooNew
+from joygrpc.distributor.cache_json import begin_takeover, end_takeover
 from joygrpc.distributor.errors import CacheIndexFailed, DeliveryFailed
 from joygrpc.distributor.grpc_source import GrpcSource
 from joygrpc.distributor.links import PeerLinks
@@ -28,6 +29,7 @@ from joygrpc.distributor.ownership import DirectoryInUse, owned
 from joygrpc.distributor.policies import configured_policy
 from joygrpc.distributor.rest_source import RestSource
 from joygrpc.distributor.sources import PeerBook
+from joygrpc.distributor.takeover import Heritage
 from joygrpc.mesh import ChannelPool, MeshServer, tls_files
 from joygrpc.query_node import QueryNodeClient
 from joygrpc.supervisor import ChildContext, bind_listener, run_async
@@ -117,6 +119,7 @@ async def _assemble(
         )
         stack.callback(cache.close)
         await cache.adopt()
+        files = await begin_takeover(directories.assets, directories.cache_state, index, cache_is_empty=not len(cache))
     except (OSError, sqlite3.Error, DirectoryInUse, CacheIndexFailed, IndexTooNew, DeliveryFailed) as error:
         raise StartFailed(f"the cache cannot be used: {error}") from error
     links = await _links(config, stack)
@@ -130,7 +133,13 @@ async def _assemble(
     except DirectoryUnusable as error:
         raise StartFailed(str(error)) from error
     node = DistributorNode(
-        config, cache=cache, links=links, assignments=assignments, directory=directory, shut_down=shut_down
+        config,
+        cache=cache,
+        links=links,
+        assignments=assignments,
+        directory=directory,
+        heritage=Heritage(files, threads, lambda: end_takeover(index)),
+        shut_down=shut_down,
     )
     return _Assembled(node, chain, directory, cache)
 
@@ -143,7 +152,7 @@ async def _links(config: DistributorNodeConfig, stack: AsyncExitStack) -> PeerLi
     channels = await stack.enter_async_context(ChannelPool())
     rest = await stack.enter_async_context(RestSource(guard, lookup, stall))
     return PeerLinks(
-        PeerBook(),
+        PeerBook(timedelta(seconds=extras.absent_source_ttl_s)),
         GrpcSource(channels, guard, lookup, stall),
         rest,
         most=config.limits.max_concurrent_outbound_connections,

@@ -1,11 +1,11 @@
 """The parts of an object's tree that a fetch has, got as it goes."""
 
-from joygrpc.content import TreeSlice
+from joygrpc.content import TreeSlice, group_count
 from joygrpc.distributor.fetch import Fetch
 from joygrpc.distributor.groups import GroupRun
 
 FIRST_WINDOW_GROUPS = 256
-"""Groups (64 MiB) that the first part proves: a few KiB, so that the first byte waits for little."""
+"""Groups (64 MiB) that the first part proves: 16 KiB, so that the first byte waits for little."""
 
 WINDOW_GROWTH = 4
 LONGEST_WINDOW_GROUPS = 16_384
@@ -21,11 +21,12 @@ class Proofs:
         self._window = FIRST_WINDOW_GROUPS
 
     async def of(self, run: GroupRun) -> TreeSlice | None:
-        """A proof of the run's first group and of as many after it as is worth while; None when no source has a tree. Raises as `Fetch.prove`."""
+        """A proof of the run's first group and of as many groups after it as is worth while, be they in the run or not; None when no source has a tree. Raises as `Fetch.prove`."""
         for known in self._slices:
             if run.first in known.groups:
                 return known
-        proof = await self._fetch.prove(GroupRun(run.first, min(run.count, self._window)))
+        left = group_count(self._fetch.wanted.size) - run.first
+        proof = await self._fetch.prove(GroupRun(run.first, min(left, self._window)))
         if proof is not None:
             self._slices.append(proof)
             self._window = min(self._window * WINDOW_GROWTH, LONGEST_WINDOW_GROUPS)

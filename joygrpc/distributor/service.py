@@ -2,16 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from joygrpc.directory.facts import DirectoryObject
 from joygrpc.distributor.admission import Admission
 from joygrpc.distributor.cache import Cache, CachedObject
+from joygrpc.distributor.completion import Completion
 from joygrpc.distributor.delivery import Delivery
-from joygrpc.distributor.errors import CacheFull, FillNotFound, RangeNotSatisfiable, SourceStalled
+from joygrpc.distributor.demands import Demand
+from joygrpc.distributor.errors import (
+    CacheFull,
+    FillNotFound,
+    NodeShuttingDown,
+    QueueFull,
+    RangeNotSatisfiable,
+    SourceStalled,
+)
 from joygrpc.distributor.fill import Fill
 from joygrpc.distributor.fills import FillService
 from joygrpc.distributor.groups import GroupMap, GroupRun, groups_of_range
@@ -46,12 +55,15 @@ class Opened:
     state: "pb.CacheState.ValueType"
     source: "pb.DataSource.ValueType"
     entry: CachedObject | None
+    rest: bool = False
+    """Whether the whole object shall be brought in the end."""
 
 
 class AssetService:
     """Opens and reads objects.
 
-    `largest_cached` is the size above which objects are passed through even if they fit, `patience` how long a request waits without any progress.
+    `largest_cached` is the size above which objects are passed through even if they fit, `patience` how long a request waits without any progress. `claim` is
+    awaited before an object is opened, and may bring it into the cache from elsewhere.
     """
 
     def __init__(
@@ -66,17 +78,22 @@ class AssetService:
         patience: timedelta,
         admission: Admission,
         playbacks: Playbacks,
+        completion: Completion,
+        most_ahead: int,
+        claim: Callable[[int], Awaitable[None]],
     ) -> None:
         self._resolver = resolver
         self._cache = cache
         self._fills = fills
         self._through = through
-        self._delivery = Delivery(cache, fills, through, patience)
+        self._delivery = Delivery(cache, fills, through, patience, most_ahead=most_ahead)
         self._leases = leases
         self.largest_cached = largest_cached
         self._patience = patience
         self._admission = admission
         self._playbacks = playbacks
+        self._claim = claim
+        self._completion = completion
 
     def __repr__(self) -> str:
         return f"<AssetService {self._cache!r} {self._fills!r}>"
@@ -95,23 +112,29 @@ class AssetService:
     async def open(self, object_id: int, asked: Asked, *, reading: bool = False) -> Opened:
         """What is known of an object that shall be delivered now; starts a fill where bytes are missing and the object is admitted to the cache.
 
-        With `reading`, the bytes are read now, which another call may have announced. A range that begins behind the object's end starts nothing. Raises what `Resolver.resolve` raises, `QueueFull`, and what stops a fill before the
-        media type is known.
+        With `reading`, the bytes are read now, which another call may have announced. A range that begins behind the object's end starts nothing.
+        Raises what `Resolver.resolve` raises, `QueueFull`, and what stops a fill before the media type is known.
         """
+        await self._claim(object_id)
         opened = await self.facts(object_id, asked)
         wanted, needed = opened.wanted, _groups_of(asked, opened.wanted)
-        if needed.count == 0 or opened.state == pb.CACHE_STATE_HIT:
-            return await self._with_media_type(opened) if needed.count else opened
+        if needed.count == 0:
+            return opened
+        if opened.state == pb.CACHE_STATE_HIT:
+            self._complete(opened, asked, reading=reading)
+            return await self._with_media_type(opened)
         if self._source_of(wanted) == pb.DATA_SOURCE_EXTERNAL or not self._admits(opened, asked, reading=reading):
             return await self._past_the_cache(opened)
-        fill, started = self._fills.ensure(wanted, needed)
+        rest = self._completion.wanted(object_id, _now_ms(), start=asked.offset == 0, reading=reading)
+        await self._fills.settled(object_id, self._patience)
+        fill, started = self._fills.ensure(wanted, needed, rest=rest)
         state = pb.CACHE_STATE_MISS if started else pb.CACHE_STATE_PENDING
         try:
             # Where the type is known, the reading will tell whether the sources deliver.
             media_type = opened.media_type or await self._await_media_type(fill)
         except CacheFull:
             return await self._past_the_cache(opened)
-        return Opened(wanted, media_type, state, pb.DATA_SOURCE_LOCAL, self._delivery.entry_of(wanted))
+        return Opened(wanted, media_type, state, pb.DATA_SOURCE_LOCAL, self._delivery.entry_of(wanted), rest)
 
     async def read(self, opened: Opened, asked: Asked) -> AsyncGenerator[bytes, None]:
         """The verified bytes of a range, at most 1 MiB at a time. Raises `RangeNotSatisfiable` and what `Delivery.read` raises."""
@@ -119,10 +142,13 @@ class AssetService:
         if asked.offset >= size and (asked.offset > size or size > 0):
             raise RangeNotSatisfiable
         delivered = DELIVERED_BYTES.labels(state_name(opened.state))
-        read = self._through.read if opened.source == pb.DATA_SOURCE_EXTERNAL else self._delivery.read
         if opened.state == pb.CACHE_STATE_HIT:
             self._used(opened.wanted.object_id, start=asked.offset == 0)
-        async with aclosing(read(opened.wanted, asked.offset, asked.end(size))) as pieces:
+        if opened.source == pb.DATA_SOURCE_EXTERNAL:
+            reading = self._through.read(opened.wanted, asked.offset, asked.end(size))
+        else:
+            reading = self._delivery.read(opened.wanted, asked.offset, asked.end(size), rest=opened.rest)
+        async with aclosing(reading) as pieces:
             async for data in pieces:
                 delivered.inc(len(data))
                 yield data
@@ -160,6 +186,8 @@ class AssetService:
                 known.add(run.first, run.count)
             if fresh:
                 yield fresh, known.complete
+            elif fill.finished and fill.error is None:
+                return
             elif fill.finished:
                 raise fill.error or FillNotFound()
             else:
@@ -170,24 +198,38 @@ class AssetService:
                     await fill.progress.wait()
                 return
 
+    def _complete(self, opened: Opened, asked: Asked, *, reading: bool) -> None:
+        """Have the rest of an object brought of which just the part is here that is asked for."""
+        entry, object_id = opened.entry, opened.wanted.object_id
+        if entry is None or entry.complete:
+            return
+        if self._completion.wanted(object_id, _now_ms(), start=asked.offset == 0, reading=reading):
+            with suppress(QueueFull, NodeShuttingDown):
+                self._fills.ensure(opened.wanted, GroupRun(0, 0), rest=True)
+
     async def _with_media_type(self, opened: Opened) -> Opened:
         """A hit in the middle of an object whose first bytes are not here must get them for the type."""
         if opened.media_type or opened.entry is None:
             return opened
+        await self._fills.settled(opened.wanted.object_id, self._patience)
         fill, _ = self._fills.ensure(opened.wanted, GroupRun(0, 1))
         media_type = await self._await_media_type(fill)
         return Opened(opened.wanted, media_type, opened.state, opened.source, opened.entry)
 
     async def _await_media_type(self, fill: Fill) -> str:
         """The type as soon as the first bytes are here; bytes that nobody vouches for yet do, as a wrong object is not delivered whole."""
-        deadline = asyncio.get_running_loop().time() + self._patience.total_seconds()
-        while not fill.media_type:
-            if fill.error is not None:
-                raise fill.error
-            if fill.finished or asyncio.get_running_loop().time() > deadline:
-                raise SourceStalled
-            with fill.demanding(GroupRun(0, 1)):
-                await fill.wait(self._patience)
+        demand = Demand(GroupRun(0, 1), 1, short=True, moved_at=time.monotonic())
+        try:
+            with fill.demanding(demand):
+                async with asyncio.timeout(self._patience.total_seconds()):
+                    while not fill.media_type:
+                        if error := fill.error or (fill.failing if fill.hopeless(0) else None):
+                            raise error
+                        if fill.finished:
+                            raise SourceStalled
+                        await fill.progress.wait()
+        except TimeoutError:
+            raise (SourceStalled() if fill.begun else QueueFull()) from None
         return fill.media_type
 
     def _admits(self, opened: Opened, asked: Asked, *, reading: bool) -> bool:

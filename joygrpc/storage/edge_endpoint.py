@@ -39,7 +39,7 @@ class StorageEdgeEndpoint(rpc.StorageEdgeServiceServicer):
 
     async def OpenObject(self, request: pb.OpenObjectRequest, context: Any) -> pb.OpenObjectResponse:
         """See `StorageEdgeService.OpenObject`."""
-        kept = await self._reads.find(request.object_id)
+        kept = await (self._reads.find_verified if request.want_lease else self._reads.find)(request.object_id)
         # Looked at for HEAD too: its answer is a peer's proof that the object is here.
         location = await self._reads.locate(kept)
         response = pb.OpenObjectResponse(object=kept.to_wire())

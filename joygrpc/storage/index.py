@@ -138,15 +138,18 @@ class ObjectIndex:
 
     async def put(self, kept: KeptObject) -> None:
         """Add or replace an entry."""
-        values = (
-            kept.object_id, kept.size, kept.multihash, kept.state.value, kept.bag, kept.bucket, kept.media_type, int(kept.has_tree),
-            _to_ms(kept.stored_at), _to_ms(kept.verified_at),
-        )  # fmt: skip
+        await self.put_all([kept])
+
+    async def put_all(self, entries: Sequence[KeptObject], *, to_accept: Collection[int] = ()) -> None:
+        """Add or replace entries, all or none. Those in `to_accept` are *unverified* and wait for acceptance as soon as they are verified."""
+        rows = [_row(kept) for kept in entries]
+        waiting = [(object_id,) for object_id in to_accept]
 
         def work(db: sqlite3.Connection) -> None:
             # Not INSERT OR REPLACE: its implicit delete fires no trigger, and the counts would drift.
-            db.execute("DELETE FROM objects WHERE id = ?", (kept.object_id,))
-            db.execute(f"INSERT INTO objects ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            db.executemany("DELETE FROM objects WHERE id = ?", [(row[0],) for row in rows])
+            db.executemany(f"INSERT INTO objects ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO acceptance VALUES (?, 0, 0, '')", waiting)
 
         await self.write(work)
 
@@ -178,11 +181,35 @@ class ObjectIndex:
         await self.write(work)
 
     async def verified(self, object_id: int, media_type: str, at: datetime) -> None:
-        """Remember that the object was compared with its multihash, and that its tree is there; ends *unverified*."""
+        """Remember that the object was compared with its multihash, and that its tree is there.
+
+        Ends *unverified*: the object is stored then, or pending if it was taken over to be accepted.
+        """
         query = """
-            UPDATE objects SET has_tree = 1, verified_at_ms = ?, media_type = ?, state = replace(state, 'unverified', 'stored')
+            UPDATE objects SET has_tree = 1, verified_at_ms = ?, media_type = ?, state = CASE
+                WHEN state <> 'unverified' THEN state
+                WHEN EXISTS (SELECT 1 FROM acceptance a WHERE a.id = objects.id) THEN 'pending'
+                ELSE 'stored' END
             WHERE id = ?"""
         await self.write(lambda db: db.execute(query, (_to_ms(at), media_type, object_id)).rowcount)
+
+    async def unverified_to_accept(self, *, after: int = -1, limit: int = 1000) -> list[int]:
+        """A page of unverified objects that wait for acceptance, ascending by id."""
+        query = """
+            SELECT o.id FROM acceptance a CROSS JOIN objects o ON o.id = a.id
+            WHERE a.id > ? AND o.state = 'unverified' ORDER BY a.id LIMIT ?"""
+        rows = await self.read(lambda db: db.execute(query, (after, limit)).fetchall())
+        return [row[0] for row in rows]
+
+    async def note(self, name: str, default: int = 0) -> int:
+        """A number that periodic work remembers across restarts."""
+        row = await self.read(lambda db: db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone())
+        return default if row is None else int(row[0])
+
+    async def set_note(self, name: str, value: int) -> None:
+        """Remember a number, such as where the work stands."""
+        query = "INSERT INTO notes VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        await self.write(lambda db: db.execute(query, (name, value)).rowcount)
 
     async def tree_lost(self, object_id: int) -> None:
         """Remember that the object's tree is not there, or is wrong, so that it is made anew."""
@@ -257,6 +284,13 @@ class ObjectIndex:
         rows = await self.read(lambda db: db.execute("SELECT state, objects, bytes FROM counts").fetchall())
         found = {ObjectState(state): Count(objects, size) for state, objects, size in rows}
         return {state: found.get(state, Count()) for state in ObjectState}
+
+
+def _row(kept: KeptObject) -> tuple[object, ...]:
+    return (
+        kept.object_id, kept.size, kept.multihash, kept.state.value, kept.bag, kept.bucket, kept.media_type, int(kept.has_tree),
+        _to_ms(kept.stored_at), _to_ms(kept.verified_at),
+    )  # fmt: skip
 
 
 def _kept(row: tuple[int, int, str, str, str, int | None, str, int, int | None, int | None]) -> KeptObject:

@@ -29,6 +29,18 @@ ACCEPT_SECONDS = histogram(
     buckets=(0.1, 0.5, 1, 2.5, 6, 12, 18, 24, 36, 60, 120, 300),
 )
 
+TAKEOVER_FILES = counter(
+    "joygrpc_storage_takeover_files_total",
+    "Files of a reference node's data directory that were dealt with, by what became of them.",
+    ["fate"],
+)
+TAKEOVER_RUNNING = gauge(
+    "joygrpc_storage_takeover_running", "Whether a reference node's data directory is being taken over."
+)
+VERIFIED = counter(
+    "joygrpc_storage_verified_total", "Objects whose bytes were compared with their multihash, by result.", ["result"]
+)
+
 
 def show_counts(counts: dict[ObjectState, tuple[int, int]]) -> None:
     """Sets the gauges of objects and bytes by state."""

@@ -1,7 +1,7 @@
 """A storage node put together: its services, its chores, and what they hear from the directory."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 import structlog
@@ -12,21 +12,28 @@ from joygrpc.config import StorageNodeConfig
 from joygrpc.directory import Directory, DirectoryChange
 from joygrpc.mesh import EdgeHub, Service, edge_service
 from joygrpc.mesh.chores import chore_service
+from joygrpc.query_node import QueryNodePort
 from joygrpc.storage.acceptance import AcceptanceService
+from joygrpc.storage.admin_endpoint import StorageAdminEndpoint, storage_admin_service
+from joygrpc.storage.bandwidth import Bandwidth
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.claims import Claims
 from joygrpc.storage.edge_endpoint import StorageEdgeEndpoint, storage_edge_service
 from joygrpc.storage.endpoint import StorageEndpoint, storage_service
 from joygrpc.storage.index import ObjectIndex
+from joygrpc.storage.maintenance import Maintenance
 from joygrpc.storage.peer_sources import PeerSources
 from joygrpc.storage.reading import ReadService
-from joygrpc.storage.reconcile import ReconcileService, TreeService
+from joygrpc.storage.reconcile import ReconcileService
 from joygrpc.storage.status import StatusService
 from joygrpc.storage.store import ObjectStore
 from joygrpc.storage.sync import SyncService
 from joygrpc.storage.tokens import TokenService
+from joygrpc.storage.takeover import TakeoverService
+from joygrpc.storage.takeover_files import FlatFolders
 from joygrpc.storage.upload_streams import AcceptanceWait
 from joygrpc.storage.uploads import UploadLimits, UploadService
+from joygrpc.storage.verification import TreeService, Verifier
 
 log = structlog.get_logger(__name__)
 
@@ -35,23 +42,30 @@ _RETRY_CEILING = timedelta(minutes=1)
 
 
 class StorageNode:
-    """The parts of one node, wired. Chain, directory, store and index are open while it lives; `run` keeps it going."""
+    """The parts of one node, wired. Chain, directory, store and index are open while it lives; `run` keeps it going.
+
+    `shut_down` asks the process to drain the node and end, and returns at once.
+    """
 
     def __init__(
         self,
         config: StorageNodeConfig,
         *,
         chain: Chain,
+        query_node: QueryNodePort,
         directory: Directory,
         index: ObjectIndex,
         store: ObjectStore,
         sources: PeerSources,
+        folders: FlatFolders,
+        shut_down: Callable[[], None],
     ) -> None:
         self._config = config
         self._directory = directory
         self._index = index
         self.hub = EdgeHub()
         claims = Claims()
+        bandwidth = Bandwidth(config.limits.bandwidth_bytes_per_s)
         self.buckets = OwnBuckets(chain, directory, config.worker, config.buckets)
         self.tokens = TokenService(
             chain, auth=config.uploading.auth, lifetime=timedelta(seconds=config.uploading.token_ttl_s), account=None
@@ -93,8 +107,40 @@ class StorageNode:
         self.reconcile = ReconcileService(
             store=store, index=index, directory=directory, claims=claims, revoke=self._revoke
         )
-        self.trees = TreeService(store=store, index=index, claims=claims, revoke=self._revoke)
-        self.reads = ReadService(store=store, index=index, drifted=self._drifted)
+        self.verifier = Verifier(
+            store=store, index=index, revoke=self._revoke, to_accept=lambda: self.acceptance_chore.trigger()
+        )
+        self.trees = TreeService(index=index, claims=claims, verifier=self.verifier)
+        self.takeover = TakeoverService(
+            folders=folders,
+            store=store,
+            index=index,
+            directory=directory,
+            claims=claims,
+            taken=lambda: self.trees_chore.trigger(),
+        )
+        self.reads = ReadService(
+            store=store,
+            index=index,
+            verifier=self.verifier,
+            bandwidth=bandwidth,
+            drifted=self._drifted,
+            late=self.takeover.find_late,
+        )
+        self.maintenance = Maintenance(
+            config,
+            chain=chain,
+            query_node=query_node,
+            directory=directory,
+            index=index,
+            store=store,
+            sources=sources,
+            buckets=self.buckets,
+            claims=claims,
+            revoke=self._revoke,
+            rotten=self._rotten,
+            drifted=self._drifted,
+        )
         self.status = StatusService(
             config=config,
             index=index,
@@ -103,8 +149,13 @@ class StorageNode:
             buckets=self.buckets,
             uploads=self.uploads,
             tokens=self.tokens,
+            maintenance=self.maintenance,
         )
         self._make_chores()
+        scrub = next((chore for chore in self._chores if chore.name == "scrub"), None)
+        self._admin = StorageAdminEndpoint(
+            self.maintenance, scrub_asked=scrub.trigger if scrub is not None else lambda: None, shut_down=shut_down
+        )
 
     def __repr__(self) -> str:
         return f"<StorageNode worker={self._config.worker} {self.buckets!r}>"
@@ -137,11 +188,16 @@ class StorageNode:
             "reconcile", every=timedelta(hours=6), run=self.reconcile.run_once, retry=timedelta(seconds=30), jitter=0.1
         )
         self.trees_chore = Chore("trees", every=timedelta(minutes=10), run=self.trees.run_once)
+        self.takeover_chore = Chore(
+            "takeover", every=timedelta(hours=1), run=self.takeover.run_once, retry=_RETRY, ceiling=_RETRY_CEILING
+        )
         parts_chore = Chore("upload-parts", every=timedelta(minutes=1), run=self.uploads.expire_parts)
         counts_chore = Chore("counts", every=timedelta(seconds=15), run=self._count)
         self._chores = [
-            self.buckets_chore, self.acceptance_chore, self.reconcile_chore, self.trees_chore, parts_chore, counts_chore,
+            self.buckets_chore, self.acceptance_chore, self.reconcile_chore, self.takeover_chore, self.trees_chore, parts_chore,
+            counts_chore,
         ]  # fmt: skip
+        self._chores += self.maintenance.chores()
         if config.sync.enabled:
             self._chores.append(self.sync_chore)
         # The directory serves its own chores; operators see them here too.
@@ -156,7 +212,7 @@ class StorageNode:
             upload_stall=self._upload_stall,
             lease_time=timedelta(seconds=self._config.limits.lease_ttl_s),
         )
-        return [*self.mesh_services(), storage_edge_service(edge), edge_service(self.hub), chore_service(self.chores)]
+        return [*self.mesh_services(), storage_edge_service(edge), edge_service(self.hub), *self.admin_services()]
 
     def mesh_services(self) -> list[Service]:
         """What everybody is offered on the mesh address."""
@@ -173,7 +229,7 @@ class StorageNode:
 
     def admin_services(self) -> list[Service]:
         """What the operator is offered on the admin address."""
-        return [chore_service(self.chores)]
+        return [chore_service(self.chores), storage_admin_service(self._admin)]
 
     @property
     def _accepted(self) -> AcceptanceWait:
@@ -214,6 +270,8 @@ class StorageNode:
                 self.buckets_chore.trigger()
             case "snapshot":
                 self.buckets_chore.trigger()
+                if not self.takeover.progress.finished:
+                    self.takeover_chore.trigger()
                 self.acceptance_chore.trigger()
                 self.sync_chore.trigger()
             case _:
@@ -228,6 +286,9 @@ class StorageNode:
 
     async def _revoke(self, object_ids: Collection[int]) -> None:
         await self.hub.revoke(object_ids=object_ids)
+
+    def _rotten(self) -> None:
+        self.sync_chore.trigger()
 
     def _drifted(self) -> None:
         self.reconcile_chore.trigger()

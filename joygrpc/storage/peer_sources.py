@@ -119,6 +119,17 @@ class PeerSources:
             await self._session.close()
         await self._channels.__aexit__()
 
+    @property
+    def channels(self) -> ChannelPool:
+        """Channels to peers' mesh addresses."""
+        return self._channels
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """For plain REST; sends the host id, asks for identity coding."""
+        assert self._session is not None
+        return self._session
+
     def of(self, peers: Sequence[StoragePeer]) -> Iterator[PeerSource]:
         """Ways to the peers in their order, the mesh before REST; each address once."""
         assert self._session is not None

@@ -23,7 +23,8 @@ from joygrpc.storage.node import StorageNode
 from joygrpc.storage.parallel import together
 from joygrpc.storage.peer_sources import PeerSources
 from joygrpc.storage.schema import IndexTooNew
-from joygrpc.supervisor import ChildContext, bind_listener, run_async
+from joygrpc.storage.takeover_files import FlatFolders
+from joygrpc.supervisor import ChildContext, bind_listener, run_async, write_ready_file
 from joygrpc.telemetry.admin import Readiness, admin_app, serving
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 _WITH_DATA_WAIT = timedelta(seconds=5)
 """How long a node that has objects to serve waits for chain and query node before it serves them."""
 _POLL_S = 0.5
+ADDRESSES_FILE = "addresses.json"
+"""Beside the index while the node listens: where. Commands for a running node read it."""
 
 
 class Exit(IntEnum):
@@ -61,7 +64,7 @@ async def _run(context: ChildContext, stop: asyncio.Event) -> int:
     code = Exit.OK
     try:
         async with contextlib.AsyncExitStack() as stack:
-            node = await _assemble(config, stack)
+            node = await _assemble(config, context, stop, stack)
             await _serve(config, node, context, stop)
     except* StartFailed as failures:
         failure = _first(failures)
@@ -91,8 +94,15 @@ class _Assembled:
     """Whether there is nothing that could be served yet."""
 
 
-async def _assemble(config: StorageNodeConfig, stack: contextlib.AsyncExitStack) -> _Assembled:
+async def _assemble(
+    config: StorageNodeConfig, context: ChildContext, stop: asyncio.Event, stack: contextlib.AsyncExitStack
+) -> _Assembled:
     """Opens data directory, index, chain client and directory. Raises `StartFailed`."""
+
+    def shut_down() -> None:
+        context.notify_ending()
+        stop.set()
+
     data = DataDirectory(config.uploads, incoming=config.temp_directory, private=config.private_directory)
     try:
         stack.enter_context(data.owned())
@@ -116,7 +126,17 @@ async def _assemble(config: StorageNodeConfig, stack: contextlib.AsyncExitStack)
     except DirectoryUnusable as error:
         raise StartFailed(Exit.FILE_ERROR, str(error)) from error
     sources = await stack.enter_async_context(PeerSources(timedelta(seconds=config.sync.stall_timeout_s)))
-    node = StorageNode(config, chain=chain, directory=directory, index=index, store=store, sources=sources)
+    node = StorageNode(
+        config,
+        chain=chain,
+        query_node=query_node,
+        directory=directory,
+        index=index,
+        store=store,
+        sources=sources,
+        folders=FlatFolders(data, config.pending_directory),
+        shut_down=shut_down,
+    )
     return _Assembled(node, chain, directory, index, empty=not await index.page(limit=1))
 
 
@@ -246,6 +266,9 @@ async def _listening(config: StorageNodeConfig, assembled: _Assembled) -> AsyncI
             "worker": config.worker,
             "buckets": sorted(node.buckets.served),
         }
+        addresses_file = config.private_directory / ADDRESSES_FILE
+        write_ready_file(addresses_file, addresses)
+        stack.callback(addresses_file.unlink, missing_ok=True)
         yield _Listening((local, mesh, admin), readiness, addresses)
 
 

@@ -156,8 +156,12 @@ class QuarantineService:
     async def tend(self) -> None:
         """Restores what is owed again, and purges what has been here for the retention time and is not owed.
 
-        What is rotten and still owed stays until it was fetched anew. Raises `PurgeHeld` when something is due and the picture is not complete.
+        What is rotten and still owed stays until it was fetched anew. Raises `PurgeHeld` when something is due and the picture is not complete, and
+        what chain and index raise.
         """
+        if await self.records.page(limit=1):
+            # What is owed goes by the node's buckets, and deleting cannot be undone.
+            await self._buckets.refresh()
         after, held_back = -1, 0
         while page := await self.records.page(after=after):
             after = page[-1].object_id
@@ -174,7 +178,7 @@ class QuarantineService:
                 if held.reason is not QuarantineReason.ROTTEN:
                     await self.restore(held.object_id)
             elif due:
-                if not (await self._directory.status()).complete:
+                if not self._buckets.served or not (await self._directory.status()).complete:
                     return False
                 if not await self._chain_owes(held):
                     await self.purge(held.object_id)

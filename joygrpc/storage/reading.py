@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
 
 from joygrpc.content import GROUP_SIZE, InvalidTree, Tree, decode_multihash, group_count
 from joygrpc.mesh import MAX_DATA_BYTES, JoygrpcError
+from joygrpc.storage.bandwidth import Bandwidth
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.metrics import READ_BYTES
 from joygrpc.storage.objects import KeptObject, ObjectState
 from joygrpc.storage.store import FileLocation, ObjectMissing, ObjectReader, ObjectStore, TreeMissing
+from joygrpc.storage.verification import SMALL_BYTES, Verifier, hashed_stream
 
 log = structlog.get_logger(__name__)
 
@@ -54,29 +56,65 @@ class OpenObject:
 
     kept: KeptObject
     _reader: ObjectReader
+    _verifier: Verifier
+    _bandwidth: Bandwidth
 
     async def chunks(self, span: ByteSpan) -> AsyncGenerator[bytes, None]:
-        """The bytes of a span, in messages of up to 1 MiB."""
+        """The bytes of a span, in messages of up to 1 MiB.
+
+        Bytes that nobody has verified yet are verified first or, when all of a large object is asked for, on their way. Raises `ObjectMissing` when
+        the object turns out rotten.
+        """
+        async with contextlib.aclosing(self._chunks(span)) as chunks:
+            async for data in chunks:
+                READ_BYTES.inc(len(data))
+                self._bandwidth.used(len(data))
+                yield data
+
+    async def _chunks(self, span: ByteSpan) -> AsyncGenerator[bytes, None]:
+        if self.kept.state is ObjectState.UNVERIFIED:
+            if self.kept.size > SMALL_BYTES and span == ByteSpan(0, self.kept.size):
+                async with contextlib.aclosing(hashed_stream(self.kept, self._reader, self._verifier)) as checked:
+                    async for data in checked:
+                        yield data
+                return
+            await self._verifier.ensure(self.kept.object_id)
         offset = span.start
         while offset < span.stop:
             data = await self._reader.read(offset, min(MAX_DATA_BYTES, span.stop - offset))
             if not data:
                 raise ObjectMissing("File not found.")
             offset += len(data)
-            READ_BYTES.inc(len(data))
             yield data
 
 
-class ReadService:
-    """Looks objects up in the index and reads them from the store. `drifted` is called when the disk does not hold what the index says."""
+async def _never(_: int) -> KeptObject | None:
+    return None
 
-    def __init__(self, *, store: ObjectStore, index: ObjectIndex, drifted: Callable[[], None]) -> None:
-        self._store, self._index = store, index
-        self._drifted = drifted
+
+class ReadService:
+    """Looks objects up in the index and reads them from the store.
+
+    `drifted` is called when the disk does not hold what the index says; `late` may know of objects that are still to be taken over.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ObjectStore,
+        index: ObjectIndex,
+        verifier: Verifier,
+        bandwidth: Bandwidth,
+        drifted: Callable[[], None],
+        late: Callable[[int], Awaitable[KeptObject | None]] = _never,
+    ) -> None:
+        self._store, self._index, self._verifier = store, index, verifier
+        self._bandwidth = bandwidth
+        self._drifted, self._late = drifted, late
 
     async def find(self, object_id: int) -> KeptObject:
         """Facts about an object that is served. Raises `ObjectMissing`."""
-        kept = await self._index.get(object_id)
+        kept = await self._index.get(object_id) or await self._late(object_id)
         if kept is None or not kept.served:
             raise ObjectMissing("File not found.")
         return kept
@@ -94,7 +132,14 @@ class ReadService:
             if reader.size != kept.size:
                 self._report_drift(kept, reader.size)
                 raise ObjectMissing("File not found.")
-            yield OpenObject(kept, reader)
+            yield OpenObject(kept, reader, self._verifier, self._bandwidth)
+
+    async def find_verified(self, object_id: int) -> KeptObject:
+        """The same, verified now if it is small enough to be waited for. Raises `ObjectMissing`."""
+        kept = await self.find(object_id)
+        if kept.state is ObjectState.UNVERIFIED and kept.size <= SMALL_BYTES:
+            return await self._verifier.ensure(object_id)
+        return kept
 
     async def locate(self, kept: KeptObject) -> FileLocation | None:
         """Where a gateway on this machine may read the object itself; None when it must ask for the bytes.

@@ -114,33 +114,3 @@ class ReconcileService:
             await self._index.quarantine([object_id], QuarantineReason.ROTTEN)
         log.warning("file without entry taken in", object_id=object_id, state=state.value)
         return True
-
-
-class TreeService:
-    """Makes the trees of objects that have none, and verifies them on the way."""
-
-    def __init__(self, *, store: ObjectStore, index: ObjectIndex, claims: Claims, revoke: Revoke) -> None:
-        self._store, self._index, self._claims = store, index, claims
-        self._revoke = revoke
-
-    async def run_once(self) -> None:
-        """Goes through all objects without tree, one at a time."""
-        after = -1
-        while page := await self._index.without_tree(after=after):
-            after = page[-1].object_id
-            for kept in page:
-                with contextlib.suppress(UploadInProgress, ObjectMissing), self._claims.hold(kept.object_id):
-                    await self._make(kept.object_id)
-
-    async def _make(self, object_id: int) -> None:
-        kept = await self._index.get(object_id)
-        if kept is None or kept.has_tree:
-            return
-        content = await self._store.examine(object_id)
-        if content.multihash != kept.multihash:
-            log.error("object is rotten", object_id=object_id)
-            await self._index.quarantine([object_id], QuarantineReason.ROTTEN)
-            await self._revoke([object_id])
-            return
-        await self._store.put_tree(object_id, content.tree)
-        await self._index.verified(object_id, content.media_type, present())

@@ -12,6 +12,7 @@ from joygrpc.directory.facts import DirectoryStatus
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.index import Count, ObjectIndex
+from joygrpc.storage.maintenance import Maintenance
 from joygrpc.storage.metrics import show_counts
 from joygrpc.storage.objects import ObjectState
 from joygrpc.storage.store import ObjectStore
@@ -40,10 +41,12 @@ class StatusService:
         buckets: OwnBuckets,
         uploads: UploadService,
         tokens: TokenService,
+        maintenance: Maintenance,
     ) -> None:
         self._config = config
         self._index, self._store, self._directory = index, store, directory
         self._buckets, self._uploads, self._tokens = buckets, uploads, tokens
+        self._maintenance = maintenance
         self._started = time.monotonic()
         self._started_at = datetime.now(UTC)
 
@@ -69,6 +72,7 @@ class StatusService:
         """What the node is and does now."""
         config = self._config
         directory = await self._directory.status()
+        quarantined = (await self._index.counts())[ObjectState.QUARANTINED]
         return pb.GetStatusResponse(
             version=__version__,
             uptime=_duration(timedelta(seconds=time.monotonic() - self._started)),
@@ -77,8 +81,14 @@ class StatusService:
             download_buckets=sorted(self._buckets.served),
             sync_enabled=config.sync.enabled,
             sync_interval=_duration(timedelta(seconds=config.sync.interval_s)),
-            cleanup_enabled=False,
+            cleanup_enabled=config.cleanup.enabled,
             cleanup_interval=_duration(timedelta(seconds=config.cleanup.interval_s)),
+            cleanup_max_lag_blocks=config.cleanup.max_lag_blocks,
+            cleanup_min_replicas=config.cleanup.min_replicas,
+            last_cleanup=self._maintenance.last_cleanup,
+            scrub=self._maintenance.scrub_progress,
+            quarantined_count=quarantined.objects,
+            quarantined_size=quarantined.size,
             directory=pb.DirectoryStatus(
                 query_node_url=config.query_node.url,
                 query_node_version=directory.query_node_version,

@@ -203,7 +203,7 @@ def kind_of(path: object) -> str:
 
 def path_of(descriptor: int) -> str:
     """The path by which an open file is known now."""
-    return os.readlink(f"/proc/self/fd/{descriptor}")
+    return str(Path(f"/proc/self/fd/{descriptor}").readlink())
 
 
 def transaction_of(file: str, statements: str) -> str:

@@ -39,6 +39,11 @@ class DevnetProcess:
         folder.mkdir()
         (folder / "preset.json").write_text(json.dumps({"storage": list(storage), "distributors": []}))
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.returncode is None
+
     async def start(self) -> None:
         """Starts it, or starts it again with all its blocks; returns when it answers."""
         with (self._folder / "log").open("ab") as log:
@@ -55,7 +60,7 @@ class DevnetProcess:
 
     async def kill(self) -> None:
         """Ends it at once."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self.alive:
             self._process.send_signal(signal.SIGKILL)
             await self._process.wait()
 
@@ -93,7 +98,9 @@ async def _posted(url: str, body: object) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def devnet_process(folder: Path, storage: Sequence[dict[str, str]], *options: str) -> AsyncIterator[DevnetProcess]:
+async def devnet_process(
+    folder: Path, storage: Sequence[dict[str, str]], *options: str
+) -> AsyncIterator[DevnetProcess]:
     """A running devnet, killed at the end."""
     devnet = DevnetProcess(folder, storage, *options)
     try:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 from joygrpc.config import StorageNodeConfig
 from joygrpc.storage.data_directory import DataDirectory, object_of_name
@@ -34,9 +32,7 @@ class DataFolder:
     """Reads a node's index and files beside it, while it runs or not."""
 
     def __init__(self, config: StorageNodeConfig) -> None:
-        self.directory = DataDirectory(
-            config.uploads, incoming=config.temp_directory, private=config.private_directory
-        )
+        self.directory = DataDirectory(config.uploads, incoming=config.temp_directory, private=config.private_directory)
 
     def entries(self) -> dict[int, Entry]:
         """The index; empty before there is one."""
@@ -44,7 +40,9 @@ class DataFolder:
             return {}
         connection = sqlite3.connect(f"file:{self.directory.index}?mode=ro", uri=True, timeout=10)
         try:
-            return {row[0]: Entry(*row[1:]) for row in connection.execute("SELECT id, size, multihash, state FROM objects")}
+            return {
+                row[0]: Entry(*row[1:]) for row in connection.execute("SELECT id, size, multihash, state FROM objects")
+            }
         finally:
             connection.close()
 
@@ -57,16 +55,15 @@ class DataFolder:
         return {object_id for object_id, _, tree in self._found() if tree}
 
     def _found(self) -> list[tuple[int, int, bool]]:
-        found = []
-        for folder, _, names in os.walk(self.directory.objects):
-            for name in names:
-                if (known := object_of_name(name)) is not None:
-                    found.append((known[0], (Path(folder) / name).stat().st_size, known[1]))
-        return found
+        return [
+            (known[0], path.stat().st_size, known[1])
+            for path in self.directory.objects.glob("*/*")
+            if (known := object_of_name(path.name)) is not None
+        ]
 
     def incoming(self) -> set[str]:
         """Names of what is being written."""
-        return set(os.listdir(self.directory.incoming)) if self.directory.incoming.exists() else set()
+        return {path.name for path in self.directory.incoming.iterdir()} if self.directory.incoming.exists() else set()
 
 
 def check_folder(folder: DataFolder, ledger: Ledger, worker: int, left_over: Collection[str]) -> dict[int, Entry]:
@@ -80,7 +77,10 @@ def check_folder(folder: DataFolder, ledger: Ledger, worker: int, left_over: Col
         if piece is None or (entry.size, entry.multihash) != (piece.size, piece.multihash):
             ledger.violate(worker, f"the index says something else of object {object_id} than the chain: {entry}")
         if entry.served and files.get(object_id) != entry.size:
-            ledger.violate(worker, f"object {object_id} is {entry.state}, and its file has {files.get(object_id)} bytes of {entry.size}")
+            ledger.violate(
+                worker,
+                f"object {object_id} is {entry.state}, and its file has {files.get(object_id)} bytes of {entry.size}",
+            )
     for object_id in ledger.promised(worker):
         entry = entries.get(object_id)
         if entry is None or not entry.served:

@@ -49,6 +49,7 @@ def node_config(
                 "max_wait_s": 10,
                 "free_disk_reserve_bytes": 0,
                 "unknown_ttl_s": 0.1,
+                "absent_source_ttl_s": 0,
                 "shutdown": {"drain_s": 1},
                 "log": {"level": "info"},
             }

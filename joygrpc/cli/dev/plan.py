@@ -1,6 +1,8 @@
 """What a development network consists of: which programs, where they listen, what they are called on chain."""
 
+import errno
 import json
+import random
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,7 +96,7 @@ class Ports:
     @classmethod
     def of(cls, mode: Literal["fixed", "auto"]) -> "Ports":
         """`fixed` gives the port that is asked for, `auto` any that is free now."""
-        return cls(_free_port if mode == "auto" else int)
+        return cls(_FreePorts() if mode == "auto" else int)
 
 
 def make_plan(directory: Path, storage_nodes: int, distributors: int, ports: Ports, operator_secret: str) -> DevPlan:
@@ -134,8 +136,21 @@ def make_plan(directory: Path, storage_nodes: int, distributors: int, ports: Por
     )
 
 
-def _free_port(_wanted: int) -> int:
-    # The socket is closed again, so another program could take the port; the system gives ports out in turn, which makes that unlikely.
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+class _FreePorts:
+    """Free ports, each once."""
+
+    def __init__(self) -> None:
+        # Below the range that the system takes for outgoing connections, one of which could take the port before its program listens.
+        self._left = random.sample(range(10_000, 32_000), 1_000)
+
+    def __call__(self, _wanted: int) -> int:
+        while self._left:
+            port = self._left.pop()
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError:
+                    continue
+                return port
+        raise OSError(errno.EADDRINUSE, "no free port was found")

@@ -53,13 +53,13 @@ def start(ready: ReadyOutput, config_path: Path | None, print_config: str | None
     """
     file = config_path or Path(os.environ.get("CONFIG_PATH") or "config.yml")
     try:
-        config, unknown = load_distributor_config(
+        config, warnings = load_distributor_config(
             settings_of({**flags, "config_file": str(file.absolute())}), file, os.environ
         )
     except ConfigInvalid as error:
         raise fail(f"the configuration is not valid\n{error}", DistributorExit.UNEXPECTED) from None
-    for variable in unknown:
-        click.echo(f"Warning: {variable} names no setting and is ignored", err=True)
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
     if print_config is not None:
         click.echo(render_config(config, print_config), nl=False)
         return

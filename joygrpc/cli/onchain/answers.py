@@ -9,6 +9,8 @@ import click
 Form = Literal["text", "table", "json", "yaml"]
 FORMS: Final[tuple[Form, ...]] = ("text", "table", "json", "yaml")
 
+_WIDE: Final = 400
+
 
 def show(answer: Mapping[str, Any], form: Form) -> None:
     """Print an answer: as `json`, as `yaml`, or else as a table of names and values."""
@@ -32,7 +34,10 @@ def show_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(stderr=err, highlight=False, soft_wrap=True)
+    console = Console(stderr=err, highlight=False)
+    if not console.is_terminal:
+        # Whoever reads a file or a pipe wants lines whole.
+        console = Console(stderr=err, highlight=False, width=_WIDE)
     table = Table(*titles, show_header=headed, box=SIMPLE_HEAD, title=title or None, title_justify="left")
     for row in rows:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))

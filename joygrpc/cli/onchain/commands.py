@@ -52,7 +52,9 @@ def shared_options(*, yes: Sequence[str], output: bool) -> list[click.Parameter]
     """Options of every command that sends something."""
     options: list[click.Parameter] = [
         click.Option([*yes, "yes"], is_flag=True, help="Ask nothing.  [env AUTO_CONFIRM]"),
-        click.Option(["--dry-run", "--dryRun", "dry_run"], is_flag=True, help="Send nothing; print what would be sent."),
+        click.Option(
+            ["--dry-run", "--dryRun", "dry_run"], is_flag=True, help="Send nothing; print what would be sent."
+        ),
         click.Option(["--finalized"], is_flag=True, help="Wait until the block is final."),
     ]
     names = ["--format", "--output", "form"] if output else ["--format", "form"]

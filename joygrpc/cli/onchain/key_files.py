@@ -76,7 +76,9 @@ def ask_at_terminal(path: Path) -> str | None:
     if not sys.stdin.isatty():
         return None
     try:
-        answer: str = click.prompt(f"Password of {path.name}", hide_input=True, err=True, default="", show_default=False)
+        answer: str = click.prompt(
+            f"Password of {path.name}", hide_input=True, err=True, default="", show_default=False
+        )
     except click.Abort:
         return None
     # An empty answer gives the file up: the empty password was tried before.

@@ -28,9 +28,25 @@ CREATE TABLE IF NOT EXISTS blocks (
     extrinsics BLOB NOT NULL,
     events BLOB NOT NULL
 );
+-- What each of the last blocks overwrote, so that older states can be told after a restart.
+CREATE TABLE IF NOT EXISTS overwritten (
+    number INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    value BLOB,
+    PRIMARY KEY (number, key)
+) WITHOUT ROWID;
 """
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+_READABLE: Final = (0, 1, _FORMAT)
+"""Format 1 has states of the best block alone."""
 _EXTRINSICS: Final = Vec(BYTES)
+_REMEMBER: Final = "INSERT INTO overwritten SELECT :number, :key, (SELECT value FROM state WHERE key = :key)"
+_TAKE_BACK: Final = (
+    "DELETE FROM state WHERE key IN (SELECT key FROM overwritten WHERE number = ?)",
+    "INSERT INTO state SELECT key, value FROM overwritten WHERE number = ? AND value IS NOT NULL",
+    "DELETE FROM overwritten WHERE number = ?",
+    "DELETE FROM blocks WHERE number = ?",
+)
 
 # How the values of each table are read back; tables that are not named hold plain values.
 _RECORDS: Final[Mapping[tuple[str, str], Any]] = {
@@ -62,14 +78,20 @@ class Loaded:
 
     best: Block
     hashes: list[bytes]
+    oldest: int
+    """The first block whose state is known."""
     state: list[tuple[bytes, bytes]]
+    """Keys and values at that block."""
+    changes: list[tuple[int, dict[bytes, bytes | None]]]
+    """What each block after it wrote, ascending."""
 
 
 class Archive:
-    """An SQLite file with the state at the best block and all blocks; one transaction per block."""
+    """An SQLite file with all blocks and the states of the last `depth`; one transaction per block."""
 
-    def __init__(self, path: Path, runtime: Runtime) -> None:
+    def __init__(self, path: Path, runtime: Runtime, *, depth: int = 4096) -> None:
         self._runtime = runtime
+        self._depth = depth
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=1)
         try:
@@ -78,7 +100,7 @@ class Archive:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _FORMAT):
+            if version not in _READABLE:
                 raise ArchiveUnusable(f"devnet data of format {version}, this version reads {_FORMAT}")
             self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version = {_FORMAT}")
@@ -109,8 +131,22 @@ class Archive:
             with self._db:
                 self._db.execute("BEGIN")
                 self._db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                if block.number:
+                    self._db.executemany(_REMEMBER, ({"number": block.number, "key": key} for key in changes))
+                self._db.execute("DELETE FROM overwritten WHERE number <= ?", (block.number - self._depth,))
                 self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", written)
                 self._db.executemany("DELETE FROM state WHERE key = ?", deleted)
+        except sqlite3.Error as error:
+            raise ArchiveFailed(str(error)) from error
+
+    def retract(self) -> None:
+        """Take the newest block and what it wrote back, both or neither; raises ArchiveFailed."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN")
+                (number,) = self._db.execute("SELECT max(number) FROM blocks").fetchone()
+                for statement in _TAKE_BACK:
+                    self._db.execute(statement, (number,))
         except sqlite3.Error as error:
             raise ArchiveFailed(str(error)) from error
 
@@ -139,7 +175,24 @@ class Archive:
         best = self._block(row)
         ledger.block_number = best.number
         hashes = [block_hash for (block_hash,) in self._db.execute("SELECT hash FROM blocks ORDER BY number")]
-        return Loaded(best, hashes, state)
+        return Loaded(best, hashes, *self._history(best.number, dict(state)))
+
+    def _history(
+        self, best: int, state: dict[bytes, bytes]
+    ) -> tuple[int, list[tuple[bytes, bytes]], list[tuple[int, dict[bytes, bytes | None]]]]:
+        """Oldest block with a state, that state, and the changes since; from the best block's state backwards."""
+        rows = self._db.execute("SELECT number, key, value FROM overwritten ORDER BY number DESC")
+        changes: list[tuple[int, dict[bytes, bytes | None]]] = []
+        for number, key, before in rows:
+            if not changes or changes[-1][0] != number:
+                changes.append((number, {}))
+            changes[-1][1][key] = state.get(key)
+            if before is None:
+                state.pop(key, None)
+            else:
+                state[key] = before
+        changes.reverse()
+        return (changes[0][0] - 1 if changes else best), list(state.items()), changes
 
     def _block(self, row: tuple[Any, ...]) -> Block:
         number, _, parent_hash, state_root, extrinsics_root, timestamp_ms, extrinsics, events = row

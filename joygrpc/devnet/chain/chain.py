@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -13,26 +14,41 @@ from joygrpc.devnet.chain.execution import Execution
 from joygrpc.devnet.chain.extrinsics import Extrinsic, MalformedExtrinsic, decode_extrinsic, encode_inherent
 from joygrpc.devnet.chain.headers import Block, Header, blake2_256, hex0x
 from joygrpc.devnet.chain.mempool import Mempool, Pending, TransactionRefused, Watcher
-from joygrpc.devnet.chain.state import StateHistory
+from joygrpc.devnet.chain.state import Branch, State, StateAt, StateHistory
+from joygrpc.devnet.chain.writing import encode_changes, encode_events, state_root
 from joygrpc.devnet.events import Event, FinalizedBlock
 from joygrpc.devnet.faults import Faults
 from joygrpc.devnet.ledger.balances import TREASURY, deposit
 from joygrpc.devnet.ledger.calls import Call
 from joygrpc.devnet.ledger.dispatch import Dispatcher
 from joygrpc.devnet.ledger.ledger import Ledger
-from joygrpc.devnet.ledger.tables import Table
+from joygrpc.devnet.ledger.tables import Entry
 from joygrpc.devnet.metadata.runtime import Runtime
-from joygrpc.devnet.scale import encode_compact
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 _BLOCK_HASHES_IN_STATE: Final = 2400
 _EXTRINSICS_PER_BLOCK: Final = 256
+FIXED_START_MS: Final = 1_640_995_200_000
+"""The time of block 0 where times are fixed: the beginning of 2022."""
 
 
 class ChainStalled(RuntimeError):
     """No block can be made: the `stalled` fault is set."""
+
+
+class NotForkable(RuntimeError):
+    """The blocks to replace are final, or there are not as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfinal:
+    """What it takes to undo a block."""
+
+    block: Block
+    included: tuple[Pending, ...]
+    entries: tuple[Entry, ...]
 
 
 class Chain:
@@ -40,7 +56,8 @@ class Chain:
 
     Once a block could not be archived, every attempt to make another raises ArchiveFailed.
     Not thread-safe: everything happens on one event loop. `finality_lag` is how many blocks finality stays behind;
-    `depth` is how many blocks back state and blocks can be asked for.
+    `depth` is how many blocks back state and blocks can be asked for. With `fixed_step_ms`, each block's time is
+    its parent's plus that, from `FIXED_START_MS`, so that the same calls always give the same hashes.
     """
 
     def __init__(
@@ -51,6 +68,7 @@ class Chain:
         archive: Archive | None = None,
         finality_lag: int = 0,
         depth: int = 4096,
+        fixed_step_ms: int | None = None,
     ) -> None:
         self.runtime = runtime
         self.faults = faults
@@ -67,7 +85,10 @@ class Chain:
         self._failure: ArchiveFailed | None = None
         self._hashes: list[bytes] = []
         self._blocks: dict[bytes, Block] = {}
-        self._watched: dict[int, list[Pending]] = {}
+        self._left: dict[bytes, tuple[Block, Branch]] = {}
+        self._unfinal: list[_Unfinal] = []
+        self._fixed_step_ms = fixed_step_ms
+        self._not_before_ms = 0
         self._finalized_number = 0
         self._start()
 
@@ -93,11 +114,22 @@ class Chain:
         return self._hashes[number] if 0 <= number < len(self._hashes) else None
 
     def block(self, block_hash: bytes) -> Block | None:
-        """A block by hash; None for an unknown one, or one that is out of the window and not archived."""
+        """A block by hash; None for an unknown one, or one that is out of the window and not archived.
+
+        Those that a fork left behind are still known, as in other nodes.
+        """
         block = self._blocks.get(block_hash)
+        if block is None and (left := self._left.get(block_hash)) is not None:
+            return left[0]
         if block is None and self._archive is not None:
             block = self._archive.block(block_hash)
         return block
+
+    def state(self, block: Block) -> State | None:
+        """The state after a block; None when it is out of the window."""
+        if (left := self._left.get(block.hash)) is not None:
+            return left[1]
+        return StateAt(self.history, block.number) if self.history.covers(block.number) else None
 
     def finalized_block(self, number: int) -> FinalizedBlock | None:
         """A final block with its events, as the query node reads it; None where there is none yet, or no more."""
@@ -123,7 +155,7 @@ class Chain:
     @property
     def has_unfinal_transactions(self) -> bool:
         """Whether a block that is not final yet holds transactions."""
-        return any(self._watched.values())
+        return any(unfinal.included for unfinal in self._unfinal)
 
     # Making blocks
 
@@ -144,6 +176,55 @@ class Chain:
             result = action(self.ledger, self._administration)
         return result, self._finish_block()
 
+    def fork(self, depth: int = 1, *, again: bool = True) -> Block:
+        """Replace the newest `depth` blocks by as many new ones, as when another author's win; raises ChainStalled, NotForkable.
+
+        Their transactions go into the first new block that takes them, or without `again` back into the pool for the
+        block after. What an administrator did in the blocks is undone.
+        """
+        self._ensure_moving()
+        if not 1 <= depth <= len(self._unfinal):
+            raise NotForkable(f"{len(self._unfinal)} blocks are not final; finality_lag says how many stay so")
+        left = self._leave(depth)
+        retracted = [pending for unfinal in left for pending in unfinal.included]
+        if again:
+            self._put_back(retracted)
+        changed = frozenset[bytes]().union(*(unfinal.block.changed_keys for unfinal in left))
+        for _ in range(depth):
+            self._begin_block()
+            block = self._finish_block(changed)
+            changed = frozenset()
+        if not again:
+            self._put_back(retracted)
+        return block
+
+    def _leave(self, depth: int) -> list[_Unfinal]:
+        """Go back `depth` blocks; gives what was left, oldest first."""
+        left = self._unfinal[-depth:]
+        del self._unfinal[-depth:]
+        base = StateAt(self.history, left[0].block.number - 1)
+        changes: dict[bytes, bytes | None] = {}
+        for unfinal in left:
+            block = unfinal.block
+            changes |= {key: self.history.get(key, block.number) for key in block.changed_keys}
+            self._left[block.hash] = (block, Branch(base, dict(changes)))
+        self._not_before_ms = left[-1].block.timestamp_ms + 1
+        for unfinal in reversed(left):
+            del self._blocks[self._hashes.pop()]
+            self.ledger.journal.revert(unfinal.entries)
+            self.history.retract()
+            self._archived(lambda archive: archive.retract())
+            for pending in unfinal.included:
+                pending.tell({"retracted": hex0x(unfinal.block.hash)})
+        return left
+
+    def _put_back(self, retracted: list[Pending]) -> None:
+        for pending in retracted:
+            self.mempool.put_back(pending)
+        if retracted:
+            for listener in list(self.on_transaction):
+                listener()
+
     def _ensure_moving(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -154,8 +235,8 @@ class Chain:
         self.ledger.block_number = len(self._hashes)
         self.ledger.extrinsic_index = None
 
-    def _finish_block(self) -> Block:
-        timestamp_ms = max(time.time_ns() // 1_000_000, self.best.timestamp_ms + 1)
+    def _finish_block(self, also_changed: frozenset[bytes] = frozenset()) -> Block:
+        timestamp_ms = self._next_timestamp_ms()
         inherent = encode_inherent(self.runtime, Call("Timestamp", "set", {"now": timestamp_ms}))
         self.ledger.extrinsic_index = 0
         self.execution.apply_inherent()
@@ -172,10 +253,11 @@ class Chain:
             self.execution.apply(pending.extrinsic, pending.signed)
         self.ledger.extrinsic_index = None
         extrinsics = (inherent, *(pending.extrinsic.raw for pending in included))
-        block = self._store(timestamp_ms, extrinsics, self.ledger.take_events())
+        entries = self.ledger.journal.entries()
+        block = self._store(timestamp_ms, extrinsics, self.ledger.take_events(), also_changed)
+        self._unfinal.append(_Unfinal(block, tuple(included), entries))
         for listener in list(self.on_block):
             listener(block)
-        self._watched[block.number] = included
         for pending in included:
             pending.tell({"inBlock": hex0x(block.hash)})
         self._finalize()
@@ -185,7 +267,7 @@ class Chain:
         while self._finalized_number < self.best.number - self.finality_lag:
             self._finalized_number += 1
             block = self.finalized
-            for pending in self._watched.pop(block.number, ()):
+            for pending in self._unfinal.pop(0).included:
                 pending.tell({"finalized": hex0x(block.hash)})
             for listener in list(self.on_finalized):
                 listener(block)
@@ -194,6 +276,14 @@ class Chain:
     def _prune(self, number: int) -> None:
         if number >= 0:
             self._blocks.pop(self._hashes[number], None)
+            for block, _ in list(self._left.values()):
+                if block.number <= number:
+                    del self._left[block.hash]
+
+    def _next_timestamp_ms(self) -> int:
+        parent_ms = self.best.timestamp_ms
+        planned_ms = time.time_ns() // 1_000_000 if self._fixed_step_ms is None else parent_ms + self._fixed_step_ms
+        return max(planned_ms, parent_ms + 1, self._not_before_ms)
 
     # Transactions
 
@@ -249,19 +339,27 @@ class Chain:
             self._hashes = loaded.hashes
             self._blocks = {loaded.best.hash: loaded.best}
             self._finalized_number = loaded.best.number
-            self.history.load(loaded.best.number, loaded.state)
+            self.history.load(loaded.oldest, loaded.state)
+            for number, changes in loaded.changes:
+                self.history.commit(number, changes)
             return
         for cell in self.ledger.cells():
             cell.settle()
         deposit(self.ledger, TREASURY, self.runtime.limits.existential_deposit)
         self.ledger.take_events()
-        self._store(time.time_ns() // 1_000_000, (), ())
+        self._store(time.time_ns() // 1_000_000 if self._fixed_step_ms is None else FIXED_START_MS, (), ())
 
-    def _store(self, timestamp_ms: int, extrinsics: tuple[bytes, ...], events: tuple[Event, ...]) -> Block:
+    def _store(
+        self,
+        timestamp_ms: int,
+        extrinsics: tuple[bytes, ...],
+        events: tuple[Event, ...],
+        also_changed: frozenset[bytes] = frozenset(),
+    ) -> Block:
         number = len(self._hashes)
         parent = self.best.header if self._hashes else None
         parent_hash = parent.hash if parent else bytes(32)
-        encoded_events = self._encode_events(events)
+        encoded_events = encode_events(self.runtime, events)
         changes = {
             self._key("System", "Number"): number.to_bytes(4, "little"),
             self._key("System", "ParentHash"): parent_hash,
@@ -270,25 +368,29 @@ class Chain:
             self._key("System", "ExtrinsicCount"): len(extrinsics).to_bytes(4, "little"),
             self._key("Timestamp", "Now"): timestamp_ms.to_bytes(8, "little"),
             **self._block_hash_changes(number, parent_hash),
-            **self._encode_changes(self.ledger.journal.commit()),
+            **encode_changes(self.runtime, self.ledger.journal.commit()),
         }
         header = Header(
             parent_hash=parent_hash,
             number=number,
-            state_root=_state_root(parent.state_root if parent else bytes(32), changes.items()),
+            state_root=state_root(parent.state_root if parent else bytes(32), changes.items()),
             extrinsics_root=blake2_256(b"".join(extrinsics)),
         )
-        block = Block(header, timestamp_ms, extrinsics, events, frozenset(changes))
+        block = Block(header, timestamp_ms, extrinsics, events, also_changed.union(changes))
         self.history.commit(number, changes)
         self._hashes.append(block.hash)
         self._blocks[block.hash] = block
-        if self._archive is not None:
-            try:
-                self._archive.store(block, encoded_events, changes)
-            except ArchiveFailed as failure:
-                self._failure = failure
-                raise
+        self._archived(lambda archive: archive.store(block, encoded_events, changes))
         return block
+
+    def _archived(self, write: Callable[[Archive], None]) -> None:
+        if self._archive is None:
+            return
+        try:
+            write(self._archive)
+        except ArchiveFailed as failure:
+            self._failure = failure
+            raise
 
     def _block_hash_changes(self, number: int, parent_hash: bytes) -> dict[bytes, bytes | None]:
         changes: dict[bytes, bytes | None] = {}
@@ -301,30 +403,5 @@ class Chain:
     def _key(self, pallet: str, item: str, *keys: Any) -> bytes:
         return self.runtime.item(pallet, item).raw_key(*keys)
 
-    def _encode_changes(self, changed: Iterable[tuple[Table[Any, Any], Any]]) -> dict[bytes, bytes | None]:
-        changes: dict[bytes, bytes | None] = {}
-        for table, key in changed:
-            item = self.runtime.item(table.pallet, table.item)
-            parts = key if len(item.keys) != 1 else (key,)
-            changes[item.raw_key(*parts)] = item.value.encode(table[key]) if key in table else None
-        return changes
-
-    def _encode_events(self, events: tuple[Event, ...]) -> bytes:
-        out = bytearray(encode_compact(len(events)))
-        for event in events:
-            if event.extrinsic_index is None:
-                out.append(2)  # phase Initialization
-            else:
-                out += b"\0" + event.extrinsic_index.to_bytes(4, "little")
-            self.runtime.events.write({event.pallet: {event.name: event.fields}}, out)
-            out.append(0)  # no topics
-        return bytes(out)
-
     def __repr__(self) -> str:
         return f"<Chain at {self.best.number}, final {self._finalized_number}, {len(self.mempool)} pending>"
-
-
-def _state_root(previous: bytes, changes: Iterable[tuple[bytes, bytes | None]]) -> bytes:
-    """A digest that changes with the state; not the root of a trie, since nobody asks for proofs."""
-    parts = (key + (b"\0" if value is None else b"\1" + value) for key, value in sorted(changes))
-    return blake2_256(previous + b"".join(parts))

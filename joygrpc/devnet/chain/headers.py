@@ -59,7 +59,7 @@ class Block:
     extrinsics: tuple[bytes, ...]
     events: tuple[Event, ...]
     changed_keys: frozenset[bytes] = frozenset()
-    """Storage keys that the block wrote; empty for blocks from the archive."""
+    """Storage keys that the block wrote, and those of blocks that it replaced; empty for blocks from the archive."""
 
     @property
     def number(self) -> int:

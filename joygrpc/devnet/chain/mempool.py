@@ -75,6 +75,11 @@ class Mempool:
         queue[signed.nonce] = pending
         self._by_hash[extrinsic.hash] = pending
 
+    def put_back(self, pending: Pending) -> None:
+        """Take a transaction again whose block is no more; its nonce is free, since it was used in that block."""
+        self._by_sender.setdefault(pending.signed.signer, {})[pending.signed.nonce] = pending
+        self._by_hash[pending.extrinsic.hash] = pending
+
     def remove(self, pending: Pending) -> None:
         """Forget a transaction."""
         self._by_hash.pop(pending.extrinsic.hash, None)

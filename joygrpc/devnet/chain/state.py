@@ -5,9 +5,21 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 _BASE_KEY_BYTES = 32
 Version = tuple[int, bytes | None]
+
+
+class State(Protocol):
+    """All raw keys and values at one block."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, None where there is none."""
+
+    def page(self, prefix: bytes, count: int | None, start: bytes) -> list[bytes]:
+        """Up to `count` existing keys with the prefix that come after `start`, ascending."""
 
 
 class StateHistory:
@@ -25,13 +37,24 @@ class StateHistory:
         self._changed: deque[tuple[int, tuple[bytes, ...]]] = deque()
 
     def load(self, number: int, values: Iterable[tuple[bytes, bytes]]) -> None:
-        """Start with the state of one block; nothing before it is known."""
+        """Start with the state of one block; nothing before it is known. Later blocks are given to `commit`."""
         self.oldest = number
         for key, value in values:
             self._versions[key] = [(number, value)]
             self._keys.setdefault(key[:_BASE_KEY_BYTES], []).append(key)
         for keys in self._keys.values():
             keys.sort()
+
+    def retract(self) -> None:
+        """Forget what the newest block wrote; the one before must be covered."""
+        number, keys = self._changed.pop()
+        for key in keys:
+            versions = self._versions.get(key)
+            if versions is None or versions[-1][0] != number:
+                continue
+            versions.pop()
+            if not versions:
+                self._drop(key)
 
     def commit(self, number: int, changes: Mapping[bytes, bytes | None]) -> None:
         """What a block wrote; None deletes."""
@@ -87,6 +110,43 @@ class StateHistory:
             position = bisect_right(versions, number, key=lambda version: version[0])
             del versions[: max(position - 1, 0)]
             if len(versions) == 1 and versions[0][1] is None:
-                del self._versions[key]
-                siblings = self._keys[key[:_BASE_KEY_BYTES]]
-                del siblings[bisect_left(siblings, key)]
+                self._drop(key)
+
+    def _drop(self, key: bytes) -> None:
+        del self._versions[key]
+        siblings = self._keys[key[:_BASE_KEY_BYTES]]
+        del siblings[bisect_left(siblings, key)]
+
+
+@dataclass(frozen=True, slots=True)
+class StateAt:
+    """The state at a block of the chain that the history `covers`."""
+
+    history: StateHistory
+    number: int
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, None where there is none."""
+        return self.history.get(key, self.number)
+
+    def page(self, prefix: bytes, count: int | None, start: bytes) -> list[bytes]:
+        """Up to `count` existing keys with the prefix that come after `start`, ascending."""
+        return self.history.page(prefix, count, start, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The state at a block that a fork left behind: what was written on top of the last block in common."""
+
+    base: StateAt
+    changes: Mapping[bytes, bytes | None]
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value, None where there is none."""
+        return self.changes[key] if key in self.changes else self.base.get(key)
+
+    def page(self, prefix: bytes, count: int | None, start: bytes) -> list[bytes]:
+        """Up to `count` existing keys with the prefix that come after `start`, ascending."""
+        keys = set(self.base.page(prefix, None, start))
+        keys |= {key for key in self.changes if key.startswith(prefix) and key > start}
+        return sorted(key for key in keys if self.get(key) is not None)[:count]

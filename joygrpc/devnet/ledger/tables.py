@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 K = TypeVar("K")
@@ -12,11 +12,15 @@ G = TypeVar("G")
 _ABSENT: Final[Any] = object()
 
 
+Entry = tuple["Table[Any, Any]", Any, Any]
+"""A change: table, key, and what the row was before."""
+
+
 class Journal:
     """Every change since the last commit, newest last; undoes back to a mark."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Table[Any, Any], Any, Any]] = []
+        self._entries: list[Entry] = []
 
     def record(self, table: Table[Any, Any], key: Any, old: Any) -> None:
         """Remember what a row was before a change."""
@@ -30,6 +34,15 @@ class Journal:
         """Bring all tables back to where they were at `mark`."""
         while len(self._entries) > mark:
             table, key, old = self._entries.pop()
+            table.restore(key, old)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The changes since the last commit, which `revert` can take back after it."""
+        return tuple(self._entries)
+
+    def revert(self, entries: Sequence[Entry]) -> None:
+        """Undo changes that were committed; all later ones must have been undone before."""
+        for table, key, old in reversed(entries):
             table.restore(key, old)
 
     def commit(self) -> list[tuple[Table[Any, Any], Any]]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from joygrpc.devnet.chain.chain import Chain
 from joygrpc.devnet.chain.headers import Block, blake2_256, hex0x
+from joygrpc.devnet.chain.state import State
 from joygrpc.devnet.metadata.frame import VERSION
 from joygrpc.devnet.metadata.shared_types import ACCOUNT_ID, RUNTIME_VERSION
 from joygrpc.devnet.rpc.errors import UNKNOWN_BLOCK, RpcError, invalid_params
@@ -41,19 +42,22 @@ class ChainMethods:
         self._chain = chain
         self._metadata = hex0x(chain.runtime.metadata)
 
-    def block_at(self, at: str | None = None) -> Block:
-        """The block, whose state is still known; raises RpcError."""
+    def _state(self, at: str | None = None) -> State:
+        """The state after a block, if it is still known; raises RpcError."""
+        return self._state_of(self._existing(at))
+
+    def _existing(self, at: str | None) -> Block:
         block = self._find(at)
         if block is None:
             raise RpcError(UNKNOWN_BLOCK, f"Client error: UnknownBlock: Header was not found in the database: {at}")
-        if not self._chain.history.covers(block.number):
-            raise RpcError(UNKNOWN_BLOCK, f"Client error: UnknownBlock: State already discarded for {at}")
         return block
 
-    def storage_at(self, key: bytes, block: Block) -> str | None:
-        """A raw value as hexadecimal text; None where there is none."""
-        value = self._chain.history.get(key, block.number)
-        return None if value is None else hex0x(value)
+    def _state_of(self, block: Block) -> State:
+        state = self._chain.state(block)
+        if state is None:
+            why = f"Client error: UnknownBlock: State already discarded for {hex0x(block.hash)}"
+            raise RpcError(UNKNOWN_BLOCK, why)
+        return state
 
     # chain_*
 
@@ -96,21 +100,22 @@ class ChainMethods:
 
     def get_storage(self, key: str, at: str | None = None) -> str | None:
         """A raw value; null where there is none."""
-        return self.storage_at(unhex(key), self.block_at(at))
+        value = self._state(at).get(unhex(key))
+        return None if value is None else hex0x(value)
 
     def get_storage_size(self, key: str, at: str | None = None) -> int | None:
         """The size of a raw value in bytes."""
-        value = self._chain.history.get(unhex(key), self.block_at(at).number)
+        value = self._state(at).get(unhex(key))
         return None if value is None else len(value)
 
     def get_storage_hash(self, key: str, at: str | None = None) -> str | None:
         """The hash of a raw value."""
-        value = self._chain.history.get(unhex(key), self.block_at(at).number)
+        value = self._state(at).get(unhex(key))
         return None if value is None else hex0x(blake2_256(value))
 
     def get_keys(self, prefix: str, at: str | None = None) -> list[str]:
         """All keys with a prefix."""
-        keys = self._chain.history.page(unhex(prefix), None, b"", self.block_at(at).number)
+        keys = self._state(at).page(unhex(prefix), None, b"")
         return [hex0x(key) for key in keys]
 
     def get_keys_paged(
@@ -120,17 +125,21 @@ class ChainMethods:
         if not 0 <= count <= _MAX_PAGE:
             raise invalid_params(f"count is at most {_MAX_PAGE}")
         start = unhex(start_key) if start_key else b""
-        keys = self._chain.history.page(unhex(prefix or "0x"), count, start, self.block_at(at).number)
+        keys = self._state(at).page(unhex(prefix or "0x"), count, start)
         return [hex0x(key) for key in keys]
 
     def query_storage_at(self, keys: list[str], at: str | None = None) -> list[dict[str, object]]:
         """Several raw values at once."""
-        block = self.block_at(at)
-        return [self.changes(keys, block)]
+        return [self.changes(keys, self._existing(at))]
 
     def changes(self, keys: list[str], block: Block) -> dict[str, object]:
         """A storage change set with all the keys."""
-        return {"block": hex0x(block.hash), "changes": [[key, self.storage_at(unhex(key), block)] for key in keys]}
+        state = self._state_of(block)
+        values = [(key, state.get(unhex(key))) for key in keys]
+        return {
+            "block": hex0x(block.hash),
+            "changes": [[key, None if value is None else hex0x(value)] for key, value in values],
+        }
 
     def call(self, name: str, data: str, at: str | None = None) -> str:
         """The runtime interfaces that the runtime's version lists."""

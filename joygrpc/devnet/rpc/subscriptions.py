@@ -17,6 +17,7 @@ from joygrpc.devnet.rpc.node_methods import NodeMethods
 Push = Callable[[dict[str, object]], None]
 Stop = Callable[[], None]
 _FINAL_STATUSES: Final = ("dropped", "invalid")
+_PASSING_STATUSES: Final = frozenset(("inBlock", "retracted"))
 
 # Subscribing method: name of its notifications, method that ends it. Clients know two spellings of the first.
 SUBSCRIPTIONS: Final = {
@@ -117,7 +118,7 @@ class Subscriptions:
                 early.append(status)
                 return
             send(status)
-            if status in _FINAL_STATUSES or (isinstance(status, dict) and not status.keys() & {"inBlock"}):
+            if status in _FINAL_STATUSES or (isinstance(status, dict) and not status.keys() & _PASSING_STATUSES):
                 self.stop(subscription)
 
         self._node.submit(params[0], watcher)

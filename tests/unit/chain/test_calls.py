@@ -27,7 +27,48 @@ ALL_CALLS = [
     calls.update_distribution_buckets_for_bag(BAG, 0, [], [1]),
     calls.create_channel_of_member(3, [calls.NewObject(5, CID)], [1, 0], ["1:0", "0:10", "0:9"], 7, FEES, b"\x01"),
     calls.update_channel_of_member(3, 7, FEES, add=[calls.NewObject(5, CID)], remove=[9], storage_buckets_num=2),
+    calls.create_storage_bucket(None, True, 2**64 - 1, 0),
+    calls.create_storage_bucket(3, False, 5, 6),
+    calls.delete_storage_bucket(1),
+    calls.invite_storage_bucket_operator(1, 2),
+    calls.cancel_storage_bucket_operator_invite(1),
+    calls.remove_storage_bucket_operator(1),
+    calls.update_storage_bucket_status(1, False),
+    calls.set_storage_bucket_voucher_limits(1, 2**63, 9),
+    calls.update_storage_buckets_voucher_max_limits(2**63, 9),
+    calls.update_storage_buckets_per_bag_limit(13),
+    calls.update_data_size_fee(2**127),
+    calls.update_data_object_state_bloat_bond(2**127),
+    calls.update_number_of_storage_buckets_in_dynamic_bag_creation_policy("Channel", 5),
+    calls.update_uploading_blocked_status(True),
+    calls.update_blacklist([CID], [CID, "gW" + "a" * 44]),
+    calls.storage_operator_remark(1, 2, b"\xff"),
+    calls.create_distribution_bucket_family(),
+    calls.delete_distribution_bucket_family(1),
+    calls.set_distribution_bucket_family_metadata(1, b"\x0a"),
+    calls.create_distribution_bucket(1, True),
+    calls.delete_distribution_bucket("0:1"),
+    calls.update_distribution_bucket_status("0:1", False),
+    calls.update_distribution_bucket_mode("0:1", True),
+    calls.update_distribution_buckets_per_bag_limit(51),
+    calls.update_families_in_dynamic_bag_creation_policy("Member", {4: 1, 0: 2}),
+    calls.invite_distribution_bucket_operator("0:1", 2),
+    calls.cancel_distribution_bucket_operator_invite("0:1", 2),
+    calls.remove_distribution_bucket_operator("0:1", 2),
+    calls.distribution_operator_remark(1, "0:1", b"hello"),
 ]
+
+
+def test_every_call_of_the_storage_pallet_can_be_made() -> None:
+    from joygrpc.devnet.limits import Limits
+    from joygrpc.devnet.metadata.runtime import build_runtime
+
+    declared = build_runtime(Limits()).pallets["Storage"].calls
+    assert declared is not None
+    assert {call.function for call in ALL_CALLS if call.pallet == "Storage"} == set(declared.by_name)
+    for call in ALL_CALLS:
+        if call.pallet == "Storage":
+            assert list(call.args) == list(declared.by_name[call.function].fields), call.function
 
 
 def test_sets_are_sorted_and_unique() -> None:

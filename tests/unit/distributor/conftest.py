@@ -14,8 +14,10 @@ from joygrpc.distributor.address_guard import AddressGuard
 from joygrpc.distributor.cache import Cache
 from joygrpc.distributor.cache_index import CacheIndex
 from joygrpc.distributor.delivery import Delivery
+from joygrpc.distributor.filling import Pace
 from joygrpc.distributor.fills import FillLimits, FillService
 from joygrpc.distributor.grpc_source import GrpcSource
+from joygrpc.distributor.hedging import HedgeBudget
 from joygrpc.distributor.links import PeerLinks
 from joygrpc.distributor.object_file import DiskThreads
 from joygrpc.distributor.policies import LruSp
@@ -27,6 +29,7 @@ from joygrpc.mesh import ChannelPool
 from .storage_peers import Peer
 
 STALL = timedelta(milliseconds=300)
+PACE = Pace(hedge_after=timedelta(milliseconds=100), linger=timedelta(milliseconds=20))
 
 
 @asynccontextmanager
@@ -66,7 +69,15 @@ OpenRig = Callable[..., AbstractAsyncContextManager[Rig]]
 def open_rig(tmp_path: Path) -> OpenRig:
     @asynccontextmanager
     async def opened(
-        limit: int = 1 << 30, *, limits: FillLimits | None = None, allow_private: bool = True, per_peer: int = 8
+        limit: int = 1 << 30,
+        *,
+        limits: FillLimits | None = None,
+        pace: Pace = PACE,
+        hedged_share: float = 0.1,
+        allow_private: bool = True,
+        per_peer: int = 8,
+        patience: timedelta = timedelta(seconds=5),
+        absent_ttl: timedelta = timedelta(0),
     ) -> AsyncIterator[Rig]:
         peers: list[StoragePeer] = []
 
@@ -80,12 +91,12 @@ def open_rig(tmp_path: Path) -> OpenRig:
             RestSource(guard, timedelta(seconds=2), STALL) as rest,
         ):
             links = PeerLinks(
-                PeerBook(), GrpcSource(channels, guard, STALL, STALL), rest, most=32, most_per_peer=per_peer
+                PeerBook(absent_ttl), GrpcSource(channels, guard, STALL, STALL), rest, most=32, most_per_peer=per_peer
             )
             fill_limits = limits or FillLimits(8, 8, timedelta(seconds=5))
-            async with FillService(cache, links, peers_of, fill_limits) as fills:
+            async with FillService(cache, links, peers_of, fill_limits, pace, HedgeBudget(hedged_share)) as fills:
                 through = PassThrough(links, peers_of)
-                delivery = Delivery(cache, fills, through, timedelta(seconds=5))
+                delivery = Delivery(cache, fills, through, patience)
                 yield Rig(cache, links, fills, through, delivery, peers)
 
     return opened

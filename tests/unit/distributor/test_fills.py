@@ -25,9 +25,9 @@ HELD = {7: DATA, 8: SMALL}
 FIRST = GroupRun(0, 1)
 
 
-async def read(rig: Rig, wanted: DirectoryObject, offset: int = 0, end: int | None = None) -> bytes:
+async def read(rig: Rig, wanted: DirectoryObject, offset: int = 0, end: int | None = None, rest: bool = True) -> bytes:
     received = bytearray()
-    async with aclosing(rig.delivery.read(wanted, offset, wanted.size if end is None else end)) as pieces:
+    async with aclosing(rig.delivery.read(wanted, offset, wanted.size if end is None else end, rest=rest)) as pieces:
         async for data in pieces:
             received += data
     return bytes(received)
@@ -79,7 +79,11 @@ async def test_a_range_is_brought_first_and_the_rest_afterwards(open_rig: OpenRi
         rig.use(peer)
         assert await read(rig, OBJECT, start, start + 100) == DATA[start : start + 100]
         await filled(rig, OBJECT)
-        assert peer.ranges == [(6 * GROUP_SIZE, len(DATA)), (0, 6 * GROUP_SIZE)]
+        assert peer.ranges == [
+            (6 * GROUP_SIZE, 7 * GROUP_SIZE),
+            (7 * GROUP_SIZE, len(DATA)),
+            (0, 6 * GROUP_SIZE),
+        ]
         assert await read(rig, OBJECT) == DATA
 
 
@@ -88,7 +92,7 @@ async def test_a_reader_far_ahead_of_the_fill_does_not_wait_for_it(open_rig: Ope
     wanted = object_of(9, big)
     async with storage_peer({9: big}, Behaviour(hangs_at=100 * GROUP_SIZE)) as peer, open_rig() as rig:
         rig.use(peer)
-        async with aclosing(rig.delivery.read(wanted, 0, wanted.size)) as pieces:
+        async with aclosing(rig.delivery.read(wanted, 0, wanted.size, rest=True)) as pieces:
             await anext(pieces)
             end = wanted.size
             assert await read(rig, wanted, end - 1000, end) == big[-1000:]
@@ -98,7 +102,7 @@ async def test_a_reader_far_ahead_of_the_fill_does_not_wait_for_it(open_rig: Ope
 async def test_bytes_arrive_while_the_source_still_sends(open_rig: OpenRig) -> None:
     async with storage_peer(HELD, Behaviour(hangs_at=4 * GROUP_SIZE)) as peer, open_rig() as rig:
         rig.use(peer)
-        async with aclosing(rig.delivery.read(OBJECT, 0, OBJECT.size)) as pieces:
+        async with aclosing(rig.delivery.read(OBJECT, 0, OBJECT.size, rest=True)) as pieces:
             received = await anext(pieces)
             assert received == DATA[: len(received)]
             peer.go_on.set()
@@ -110,7 +114,7 @@ async def test_bytes_arrive_while_the_source_still_sends(open_rig: OpenRig) -> N
 async def test_a_reader_that_leaves_does_not_end_the_fill(open_rig: OpenRig) -> None:
     async with storage_peer(HELD, Behaviour(hangs_at=4 * GROUP_SIZE)) as peer, open_rig() as rig:
         rig.use(peer)
-        async with aclosing(rig.delivery.read(OBJECT, 0, OBJECT.size)) as pieces:
+        async with aclosing(rig.delivery.read(OBJECT, 0, OBJECT.size, rest=True)) as pieces:
             await anext(pieces)
         peer.go_on.set()
         await filled(rig, OBJECT)
@@ -276,11 +280,11 @@ async def test_an_empty_object_is_delivered_if_the_chain_says_so(open_rig: OpenR
     lie = DirectoryObject(3, 0, OBJECT.multihash, OBJECT.bag_id, accepted=True)
     async with storage_peer({2: b"", 3: b""}) as peer, open_rig() as rig:
         rig.use(peer)
-        fill, _ = rig.fills.ensure(object_of(2, b""), FIRST)
+        fill, _ = rig.fills.ensure(object_of(2, b""), FIRST, rest=True)
         await filled(rig, object_of(2, b""))
         assert fill.error is None
         assert fill.media_type == "application/octet-stream"
-        fill, _ = rig.fills.ensure(lie, FIRST)
+        fill, _ = rig.fills.ensure(lie, FIRST, rest=True)
         await filled(rig, lie)
         assert isinstance(fill.error, SourceFailed)
 
@@ -291,7 +295,7 @@ async def test_what_the_cache_cannot_hold_is_passed_through(open_rig: OpenRig) -
             rig.use(peer)
             assert await read(rig, OBJECT) == DATA
             assert await read(rig, OBJECT, 300_000, 900_000) == DATA[300_000:900_000]
-            assert len(rig.cache) == 0
+            assert rig.cache.used < len(DATA)
 
 
 async def test_passed_through_bytes_are_verified(open_rig: OpenRig) -> None:
@@ -321,7 +325,7 @@ async def test_the_queue_is_bounded_and_so_is_the_wait_in_it(open_rig: OpenRig) 
         await asyncio.sleep(0)
         with pytest.raises(QueueFull):
             await read(rig, objects[2])
-        with pytest.raises(SourceStalled):
+        with pytest.raises(QueueFull):
             await second
         peer.go_on.set()
         assert await first == data[0]
@@ -331,7 +335,7 @@ async def test_fills_that_are_ended_keep_what_they_brought(open_rig: OpenRig) ->
     async with storage_peer(HELD, Behaviour(hangs_at=4 * GROUP_SIZE)) as peer:
         async with open_rig() as rig:
             rig.use(peer)
-            rig.fills.ensure(OBJECT, FIRST)
+            rig.fills.ensure(OBJECT, FIRST, rest=True)
             await peer.hanging.wait()
             fill = rig.fills.get(7)
             assert fill is not None

@@ -6,12 +6,14 @@ import pytest
 
 from joygrpc.content import GROUP_SIZE, TreeSlice, decode_multihash, multihash_of_bytes, verify_group
 from joygrpc.mesh import JoygrpcError
+from joygrpc.storage.bandwidth import Bandwidth
 from joygrpc.storage.data_directory import DataDirectory
 from joygrpc.storage.disk_store import DiskStore
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.objects import KeptObject, ObjectState
 from joygrpc.storage.reading import ByteSpan, RangeNotSatisfiable, ReadService, span_of
 from joygrpc.storage.store import ObjectMissing, TreeMissing
+from joygrpc.storage.verification import Verifier
 from tests.unit.storage.conftest import BAG
 from tests.unit.storage.test_disk_store import BYTES, stored, tree_of
 
@@ -27,7 +29,16 @@ def drifts() -> list[str]:
 async def reads(store: DiskStore, index: ObjectIndex, drifts: list[str]) -> ReadService:
     await stored(store, 1, BYTES)
     await index.put(KeptObject(1, len(BYTES), HASH, ObjectState.STORED, str(BAG), has_tree=True))
-    return ReadService(store=store, index=index, drifted=lambda: drifts.append("drift"))
+    async def revoke(_: object) -> None:
+        return
+
+    return ReadService(
+        store=store,
+        index=index,
+        verifier=Verifier(store=store, index=index, revoke=revoke),
+        bandwidth=Bandwidth(),
+        drifted=lambda: drifts.append("drift"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Index and disk brought together."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,8 @@ from joygrpc.storage.data_directory import DataDirectory
 from joygrpc.storage.disk_store import DiskStore
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.objects import KeptObject, ObjectState
-from joygrpc.storage.reconcile import ReconcileService, ReconcileUndecided, TreeService
+from joygrpc.storage.reconcile import ReconcileService, ReconcileUndecided
+from joygrpc.storage.verification import TreeService, Verifier
 from tests.unit.storage.conftest import BAG, MemoryDirectory
 from tests.unit.storage.test_disk_store import BYTES, stored, tree_of
 
@@ -133,8 +135,10 @@ async def test_missing_trees_are_made_and_rot_is_found(
     data.object(3).write_bytes(BYTES[:GROUP_SIZE])
     await index.put(entry(1, ObjectState.UNVERIFIED))
     await index.put(entry(2))
-    await index.put(entry(3, multihash=multihash_of_bytes(BYTES[:GROUP_SIZE])))
-    await TreeService(store=store, index=index, claims=claims, revoke=revoked).run_once()
+    await index.put(replace(entry(3), size=GROUP_SIZE, multihash=multihash_of_bytes(BYTES[:GROUP_SIZE])))
+    await TreeService(
+        index=index, claims=claims, verifier=Verifier(store=store, index=index, revoke=revoked)
+    ).run_once()
     kept = [await index.get(i) for i in (1, 2, 3)]
     assert [each and (each.state, each.has_tree) for each in kept] == [
         (ObjectState.STORED, True), (ObjectState.QUARANTINED, False), (ObjectState.STORED, True),
