@@ -13,6 +13,7 @@ from gateway.ranges import ByteRange, Unsatisfiable, reading_hint, select_range
 FOR_EVER = "public, max-age=31536000, immutable"
 WHILE_FILLING = "max-age=180, must-revalidate"
 NO_STORE = "no-store"
+CACHE_NAME = "joygrpc"
 
 UPLOADED_CONTENT: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
@@ -43,7 +44,7 @@ class ObjectRequest:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a distributor tells of its cache; storage nodes have none. `data_source` None leaves the header out."""
+    """What a distributor tells of its cache; storage nodes have none. `data_source` None leaves the header out, as for HEAD."""
 
     cache_state: CacheState
     data_source: DataSource | None = None
@@ -69,9 +70,11 @@ def decide(request: ObjectRequest, facts: ObjectFacts, provenance: Provenance | 
             return Answer(304, _version_headers(validators, provenance) | _origin_headers(provenance))
         case Verdict.PROCEED:
             pass
-    headers = _version_headers(validators, provenance) | _origin_headers(provenance) | _content_headers(facts)
+    headers = _version_headers(validators, provenance) | _origin_headers(provenance) | UPLOADED_CONTENT
     if request.method == "HEAD":
-        return Answer(200, headers | {"Content-Length": str(facts.size)})
+        length = {"Content-Length": str(facts.size)}
+        return Answer(200, headers | _media_type(facts, known=_settled(provenance)) | length)
+    headers |= _media_type(facts) | _cache_status(provenance, sends_bytes=True)
     selected = select_range(request.range_header, facts.size) if range_applies(request.conditions, validators) else None
     if isinstance(selected, Unsatisfiable):
         refused = _origin_headers(provenance) | {"Accept-Ranges": "bytes", "Content-Range": f"bytes */{facts.size}"}
@@ -84,9 +87,8 @@ def decide(request: ObjectRequest, facts: ObjectFacts, provenance: Provenance | 
 
 
 def _version_headers(validators: Validators, provenance: Provenance | None) -> dict[str, str]:
-    settled = provenance is None or provenance.cache_state is CacheState.HIT
     headers = {
-        "Cache-Control": FOR_EVER if settled else WHILE_FILLING,
+        "Cache-Control": FOR_EVER if _settled(provenance) else WHILE_FILLING,
         "ETag": validators.etag,
         "Accept-Ranges": "bytes",
     }
@@ -95,14 +97,36 @@ def _version_headers(validators: Validators, provenance: Provenance | None) -> d
     return headers
 
 
+def _settled(provenance: Provenance | None) -> bool:
+    return provenance is None or provenance.cache_state is CacheState.HIT
+
+
 def _origin_headers(provenance: Provenance | None) -> dict[str, str]:
     headers: dict[str, str] = {}
     if provenance is not None:
         headers["X-Cache"] = provenance.cache_state.value
         if provenance.data_source is not None:
             headers["X-Data-Source"] = provenance.data_source.value
-    return headers
+    return headers | _cache_status(provenance)
 
 
-def _content_headers(facts: ObjectFacts) -> dict[str, str]:
-    return {"Content-Type": facts.media_type or UNKNOWN_MEDIA_TYPE, **UPLOADED_CONTENT}
+def _cache_status(provenance: Provenance | None, *, sends_bytes: bool = False) -> dict[str, str]:
+    """What RFC 9211 has for it: a pending object is there in part, and its bytes come by a fetch that others wait for too."""
+    if provenance is None:
+        return {}
+    stored = "; stored" if sends_bytes and provenance.data_source is DataSource.LOCAL else ""
+    match provenance.cache_state:
+        case CacheState.HIT:
+            status = "hit"
+        case CacheState.PENDING:
+            status = f"fwd=partial{stored}{'; collapsed' if sends_bytes else ''}"
+        case CacheState.MISS:
+            status = f"fwd=miss{stored}"
+    return {"Cache-Status": f"{CACHE_NAME}; {status}"}
+
+
+def _media_type(facts: ObjectFacts, *, known: bool = True) -> dict[str, str]:
+    """The media type; of an object whose bytes nobody has looked at yet none, so that it does not change when somebody has."""
+    if not facts.media_type and not known:
+        return {}
+    return {"Content-Type": facts.media_type or UNKNOWN_MEDIA_TYPE}

@@ -9,9 +9,12 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway.bodies import waits_for_continue
+from gateway.client_address import ClientFinder
+from gateway.client_limits import ClientLimits
 from gateway.errors import CLIENT_CLOSED_REQUEST, Dialect, RequestRefused
 from gateway.exchange import Exchange, begin_exchange, current_exchange
 from gateway.metrics import ABORTED, FIRST_BYTE_SECONDS, IN_FLIGHT, REQUESTS
+from gateway.protocol import EdgeProtocol
 from gateway.responses import EXPOSED_HEADERS, error_response, preflight
 from gateway.routing import Route, RouteTable
 from gateway.sendfile import ClientStalled
@@ -24,8 +27,19 @@ Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.StreamRespons
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def build_app(api: str, routes: Iterable[Route[Handler]], dialect: Dialect, *, max_body_bytes: int) -> web.Application:
-    """An application that serves these routes; `api` names it in logs and metrics, `max_body_bytes` bounds JSON bodies."""
+def build_app(
+    api: str,
+    routes: Iterable[Route[Handler]],
+    dialect: Dialect,
+    finder: ClientFinder,
+    clients: ClientLimits,
+    *,
+    max_body_bytes: int,
+) -> web.Application:
+    """An application that serves these routes; `api` names it in logs and metrics, `max_body_bytes` bounds JSON bodies.
+
+    `finder` tells whose requests come, `clients` how many of theirs are served.
+    """
     table = RouteTable(routes)
     in_flight = IN_FLIGHT.labels(api)
 
@@ -33,11 +47,15 @@ def build_app(api: str, routes: Iterable[Route[Handler]], dialect: Dialect, *, m
     async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
         exchange = begin_exchange()
         bind_request_id(request.headers.get(REQUEST_ID_HEADER))
+        connection = _connection(request)
+        exchange.client = finder.of_request(connection.client, request.headers)
         status = CLIENT_CLOSED_REQUEST
         in_flight.inc()
         try:
             response = await handler(request)
             status = response.status
+            if connection.refusal:
+                response.force_close()
             return response
         finally:
             in_flight.dec()
@@ -53,6 +71,15 @@ def build_app(api: str, routes: Iterable[Route[Handler]], dialect: Dialect, *, m
         except Exception as error:
             return _answer_error(api, request, dialect, error)
 
+    @web.middleware
+    async def bound(request: web.Request, handler: Next) -> web.StreamResponse:
+        connection = _connection(request)
+        if connection.refusal:
+            raise RequestRefused(connection.refusal, "Too many connections at the moment")
+        exchange = current_exchange()
+        with clients.request(exchange.client) as exchange.pace:
+            return await handler(request)
+
     async def dispatch(request: web.Request) -> web.StreamResponse:
         if request.method == hdrs.METH_OPTIONS:
             return preflight(request)
@@ -61,11 +88,17 @@ def build_app(api: str, routes: Iterable[Route[Handler]], dialect: Dialect, *, m
         exchange.route, exchange.failure_type = match.route.name, match.route.failure_type
         return await match.route.handler(request, match.parameters)
 
-    app = web.Application(middlewares=[observe, answer_errors], client_max_size=max_body_bytes)
+    app = web.Application(middlewares=[observe, answer_errors, bound], client_max_size=max_body_bytes)
     app.router.add_route("*", r"/{path:[\s\S]*}", dispatch, expect_handler=_expect_later)
     app.on_response_prepare.append(_add_common_headers)
     app.on_response_prepare.append(_first_byte_observer(api))
     return app
+
+
+def _connection(request: web.Request) -> EdgeProtocol:
+    protocol = request.protocol
+    assert isinstance(protocol, EdgeProtocol)
+    return protocol
 
 
 def _answer_error(api: str, request: web.Request, dialect: Dialect, error: Exception) -> web.StreamResponse:
@@ -84,7 +117,7 @@ def _answer_error(api: str, request: web.Request, dialect: Dialect, error: Excep
             request.transport.abort()
         # Closing tells the client that the announced length is not met; what it has received stays right.
         raise ConnectionResetError("the answer cannot be completed") from error
-    response = error_response(answer)
+    response = error_response(request.method, answer, exchange.refusal_headers)
     if not request.content.is_eof():
         # Whoever still sends this body shall not be taken to send the next request.
         response.force_close()
@@ -118,6 +151,7 @@ async def _add_common_headers(_: web.Request, response: web.StreamResponse) -> N
     headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = EXPOSED_HEADERS
     headers["Timing-Allow-Origin"] = "*"
     headers[REQUEST_ID_HEADER] = current_request_id()
+    headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.pop(hdrs.SERVER, None)
 
 
@@ -140,5 +174,5 @@ def _note_end(api: str, request: web.Request, exchange: Exchange, status: int) -
         status=status,
         reason=exchange.reason or None,
         seconds=round(time.perf_counter() - exchange.started, 6),
-        remote=request.remote,
+        remote=exchange.client.address,
     )

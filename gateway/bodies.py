@@ -63,8 +63,9 @@ def refuse_encoded(request: web.Request) -> None:
 
 
 async def pieces(request: web.Request, stall: timedelta) -> AsyncGenerator[bytes, None]:
-    """The body as it arrives. Raises `RequestRefused` with UPLOAD_STALLED when nothing comes for `stall`, ConnectionResetError when the client goes."""
+    """The body as it arrives, no faster than the client's pace. Raises `RequestRefused` with UPLOAD_STALLED when nothing comes for `stall`, ConnectionResetError when the client goes."""
     await continue_if_expected(request)
+    pace = current_exchange().pace
     while True:
         try:
             async with asyncio.timeout(stall.total_seconds()):
@@ -75,4 +76,6 @@ async def pieces(request: web.Request, stall: timedelta) -> AsyncGenerator[bytes
             raise RequestRefused("UPLOAD_TRUNCATED", "The upload ended too early") from error
         if not piece:
             return
+        if pace is not None:
+            await pace.spend(len(piece))
         yield piece

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from aiohttp import web
 
 from gateway.answers import Answer
+from gateway.exchange import current_exchange
 from gateway.leases import OpenLease
 from gateway.metrics import BYTES_SENT
 from gateway.ranges import ByteRange
-from gateway.sendfile import ClientStalled, send_file
+from gateway.sendfile import send_file
 
 
 class Delivery:
@@ -36,7 +36,7 @@ class Delivery:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError("the client is gone")
-        await send_file(transport, lease.fd, part, self._stall)
+        await send_file(transport, lease.fd, part, self._stall, current_exchange().pace)
         self._sent_from_file.inc(part.length)
         await response.write_eof()
         return response
@@ -47,26 +47,15 @@ class Delivery:
         """Answers with the bytes of a stream, which must be as many as the answer announces. Raises what the stream raises."""
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
         await response.prepare(request)
+        pace = current_exchange().pace
         async for chunk in chunks:
-            await self._write(request, response, chunk)
+            # Whoever takes nothing for too long is cut off by the connection itself.
+            await response.write(chunk)
             self._sent_from_stream.inc(len(chunk))
+            if pace is not None:
+                await pace.spend(len(chunk))
         await response.write_eof()
         return response
-
-    async def _write(self, request: web.Request, response: web.StreamResponse, chunk: bytes) -> None:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError("the client is gone")
-        writing = asyncio.ensure_future(response.write(chunk))
-        try:
-            while not writing.done():
-                before = transport.get_write_buffer_size()
-                await asyncio.wait([writing], timeout=self._stall.total_seconds())
-                if not writing.done() and transport.get_write_buffer_size() >= before > 0:
-                    raise ClientStalled("The client took nothing for too long")
-            writing.result()
-        finally:
-            writing.cancel()
 
 
 def without_body(answer: Answer) -> web.Response:

@@ -82,8 +82,11 @@ class DistributorNode:
 
     def read(self, object_id: int, part: ByteRange) -> AbstractAsyncContextManager[ByteStream[Asset]]:
         """The bytes of a range, verified by the node."""
-        request = pb.ReadAssetRequest(object_id=object_id, offset=part.first, limit=part.length)
-        return self.link.bytes_of(self._node.ReadAsset, request, _split, part.length)
+
+        def request(part: ByteRange) -> pb.ReadAssetRequest:
+            return pb.ReadAssetRequest(object_id=object_id, offset=part.first, limit=part.length)
+
+        return self.link.bytes_of(self._node.ReadAsset, request, _split, part)
 
     async def report(self, counts: Sequence[AccessCount]) -> None:
         """Hands over what was served from leases."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from gateway.accesses import AccessCounts
 from gateway.answers import ObjectRequest, decide
@@ -14,6 +14,7 @@ from gateway.app import Handler
 from gateway.delivery import Delivery, without_body
 from gateway.distributor_node import Asset, DistributorNode
 from gateway.errors import RequestRefused
+from gateway.exchange import current_exchange
 from gateway.facts import CacheState, DataSource
 from gateway.leases import LeaseTable, OpenLease
 from gateway.ranges import ByteRange
@@ -22,6 +23,10 @@ from gateway.routing import Route
 from gateway.schema_checks import digits
 from joygrpc.content import InvalidObjectId, parse_object_id
 from joygrpc.pb.joystream.distribution.v1 import distribution_pb2 as pb
+
+
+REFUSED_HEAD: Mapping[str, str] = {"Accept-Ranges": "bytes", "Content-Disposition": "inline"}
+"""What the reference tells with a HEAD of an object that it does not have."""
 
 
 class DistributorRoutes:
@@ -50,6 +55,8 @@ class DistributorRoutes:
         """An object's bytes, or its headers alone."""
         object_id = _object_id(parameters["objectId"])
         wanted = ObjectRequest.of(request.method, request.headers)
+        if request.method == hdrs.METH_HEAD:
+            current_exchange().refusal_headers = REFUSED_HEAD
         lease = self._leases.lookup(object_id)
         if lease is not None:
             with lease:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from gateway.client_address import NOBODY, Client
+from gateway.rates import Pace
 
 UNMATCHED = "unmatched"
 
@@ -13,7 +17,8 @@ UNMATCHED = "unmatched"
 class Exchange:
     """One request and its answer so far. `route` is the operation's name, `reason` the token of a refusal, `prepared` whether headers went out.
 
-    `continued` says that a client which waits for `100 Continue` was told to go on.
+    `continued` says that a client which waits for `100 Continue` was told to go on, `client` is whoever asks, `pace` how fast bytes may flow.
+    `refusal_headers` go with a refusal.
     """
 
     route: str = UNMATCHED
@@ -21,6 +26,9 @@ class Exchange:
     reason: str = ""
     prepared: bool = False
     continued: bool = False
+    client: Client = NOBODY
+    pace: Pace | None = None
+    refusal_headers: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
 

@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
+from gateway.ranges import ByteRange
 from joygrpc.mesh import JoygrpcError, call_metadata, error_of, read_stream
 
 T = TypeVar("T")
@@ -23,13 +25,20 @@ class StreamBroken(JoygrpcError):
 
 
 class NodeLink:
-    """The way to one node. `local` nodes are reached by a unix socket: they share the disk, and offer their edge services."""
+    """The way to one node. `local` nodes are reached by a unix socket: they share the disk, and offer their edge services.
 
-    def __init__(self, channel: grpc.aio.Channel, target: str, *, call_timeout: timedelta, stall: timedelta) -> None:
+    Of a remote node at most `pull` bytes are asked at a time: what a client does not take waits in memory here, and a stream of a whole object would bring
+    many times as much.
+    """
+
+    def __init__(
+        self, channel: grpc.aio.Channel, target: str, *, call_timeout: timedelta, stall: timedelta, pull: int
+    ) -> None:
         self.channel = channel
         self.target = target
         self.local = target.startswith("unix:")
         self.stall = stall
+        self._pull = None if self.local else pull
         self._call_timeout_s = call_timeout.total_seconds()
 
     def __repr__(self) -> str:
@@ -53,15 +62,49 @@ class NodeLink:
     async def bytes_of(
         self,
         method: Callable[..., Any],
-        request: object,
+        request: Callable[[ByteRange], Message],
         split: Callable[[Any], tuple[Head | None, bytes]],
-        length: int,
+        part: ByteRange,
     ) -> AsyncIterator[ByteStream[Head]]:
-        """A stream whose first response carries facts and later ones carry `length` bytes of data, begun as far as its first bytes.
+        """The bytes of a range, begun as far as the first of them; `split` takes a response for the facts (the first one) or the data in it.
 
         So what goes wrong at the source shows before an answer begins. Raises `MeshError`, `StreamStalled` and `StreamBroken`; leaving the block cancels
         the call.
         """
+        first = _head_of(part, self._pull)
+        async with (
+            self._begun(method, request(first), split, first.length) as stream,
+            aclosing(self._onward(method, request, split, part, stream)) as chunks,
+        ):
+            yield ByteStream(stream.head, chunks)
+
+    async def _onward(
+        self,
+        method: Callable[..., Any],
+        request: Callable[[ByteRange], Message],
+        split: Callable[[Any], tuple[Head | None, bytes]],
+        part: ByteRange,
+        first: ByteStream[Head],
+    ) -> AsyncGenerator[bytes, None]:
+        at = part.first
+        async for data in first.chunks:
+            at += len(data)
+            yield data
+        while at <= part.last:
+            pulled = _head_of(ByteRange(at, part.last), self._pull)
+            async with self._begun(method, request(pulled), split, pulled.length) as stream:
+                async for data in stream.chunks:
+                    at += len(data)
+                    yield data
+
+    @asynccontextmanager
+    async def _begun(
+        self,
+        method: Callable[..., Any],
+        request: Message,
+        split: Callable[[Any], tuple[Head | None, bytes]],
+        length: int,
+    ) -> AsyncIterator[ByteStream[Head]]:
         async with aclosing(self.stream(method, request)) as responses:
             head: Head | None = None
             first = b""
@@ -72,7 +115,10 @@ class NodeLink:
                     break
             if head is None or not first:
                 raise StreamBroken("The node sent no data")
-            async with aclosing(_clipped(first, responses, split, length)) as chunks:
+            clipped = _clipped(first, responses, split, length)
+            # What was read shall not stay in memory as long as the answer lasts.
+            del first, response
+            async with aclosing(clipped) as chunks:
                 yield ByteStream(head, chunks)
 
 
@@ -84,11 +130,16 @@ class ByteStream(Generic[Head]):
     chunks: AsyncIterator[bytes]
 
 
+def _head_of(part: ByteRange, most: int | None) -> ByteRange:
+    return part if most is None else ByteRange(part.first, min(part.last, part.first + most - 1))
+
+
 async def _clipped(
     first: bytes, responses: AsyncIterator[Any], split: Callable[[Any], tuple[Any, bytes]], length: int
 ) -> AsyncGenerator[bytes, None]:
     left = length - len(first)
     yield first[:length]
+    del first
     if left <= 0:
         return
     async for response in responses:

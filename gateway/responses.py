@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
@@ -15,9 +15,7 @@ from gateway.schema_checks import compact_json
 
 JSON_TYPE = "application/json; charset=utf-8"
 ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
-EXPOSED_HEADERS = (
-    "x-cache, x-data-source, content-length, content-range, accept-ranges, etag, retry-after, x-request-id"
-)
+EXPOSED_HEADERS = "x-cache, x-data-source, cache-status, content-length, content-range, accept-ranges, etag, retry-after, x-request-id"
 PREFLIGHT_MAX_AGE_S = 86400
 
 
@@ -31,9 +29,12 @@ def created(value: object) -> web.Response:
     return web.Response(status=201, body=compact_json(value).encode(), headers={hdrs.CONTENT_TYPE: JSON_TYPE})
 
 
-def error_response(answer: ErrorAnswer) -> web.Response:
-    """An error; never cached."""
-    headers = {**answer.headers, hdrs.CONTENT_TYPE: JSON_TYPE, hdrs.CACHE_CONTROL: NO_STORE}
+def error_response(method: str, answer: ErrorAnswer, more_headers: Mapping[str, str] | None = None) -> web.Response:
+    """An error; never cached. To HEAD it has neither body nor what describes one."""
+    headers = {**(more_headers or {}), **answer.headers, hdrs.CACHE_CONTROL: NO_STORE}
+    if method == hdrs.METH_HEAD:
+        return web.Response(status=answer.status, headers=headers)
+    headers[hdrs.CONTENT_TYPE] = JSON_TYPE
     return web.Response(status=answer.status, body=compact_json(answer.body).encode(), headers=headers)
 
 

@@ -7,6 +7,7 @@ import os
 from datetime import timedelta
 
 from gateway.ranges import ByteRange
+from gateway.rates import Pace
 from joygrpc.mesh import JoygrpcError
 
 CALL_BYTES = 1 << 20
@@ -21,8 +22,10 @@ class ClientStalled(JoygrpcError):
     reason = "DEADLINE_EXCEEDED"
 
 
-async def send_file(transport: asyncio.Transport, fd: int, part: ByteRange, stall: timedelta) -> None:
-    """Sends bytes of an open file after what the transport has buffered.
+async def send_file(
+    transport: asyncio.Transport, fd: int, part: ByteRange, stall: timedelta, pace: Pace | None = None
+) -> None:
+    """Sends bytes of an open file after what the transport has buffered, no faster than `pace`.
 
     Raises `ClientStalled` when the client takes nothing for `stall`, and ConnectionResetError when it goes away or the file is shorter than it shall
     be; the connection is of no use then.
@@ -30,13 +33,14 @@ async def send_file(transport: asyncio.Transport, fd: int, part: ByteRange, stal
     await flushed(transport, stall)
     # The transport may close its descriptor, and another connection get its number, while this waits: so it writes to a duplicate only.
     out = os.dup(transport.get_extra_info("socket").fileno())
+    most = CALL_BYTES if pace is None else min(CALL_BYTES, pace.piece)
     try:
         offset, end, turn = part.first, part.last + 1, 0
         while offset < end:
             if transport.is_closing():
                 raise ConnectionResetError("the client is gone")
             try:
-                sent = os.sendfile(out, fd, offset, min(CALL_BYTES, end - offset))
+                sent = os.sendfile(out, fd, offset, min(most, end - offset))
             except BlockingIOError:
                 await _writable(out, stall)
                 turn = 0
@@ -45,6 +49,8 @@ async def send_file(transport: asyncio.Transport, fd: int, part: ByteRange, stal
                 raise ConnectionResetError("the file ends too early")
             offset += sent
             turn += sent
+            if pace is not None:
+                await pace.spend(sent)
             if turn >= TURN_BYTES:
                 turn = 0
                 await asyncio.sleep(0)

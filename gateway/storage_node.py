@@ -43,8 +43,11 @@ class StorageNode:
 
     def read(self, object_id: int, part: ByteRange) -> AbstractAsyncContextManager[ByteStream[ObjectFacts]]:
         """The bytes of a range."""
-        request = pb.ReadObjectRequest(object_id=object_id, offset=part.first, limit=part.length)
-        return self.link.bytes_of(self._node.ReadObject, request, _split, part.length)
+
+        def request(part: ByteRange) -> pb.ReadObjectRequest:
+            return pb.ReadObjectRequest(object_id=object_id, offset=part.first, limit=part.length)
+
+        return self.link.bytes_of(self._node.ReadObject, request, _split, part)
 
     async def report(self, counts: Sequence[AccessCount]) -> None:
         """Hands over what was served from leases."""

@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 
 from gateway.bodies import pieces, refuse_encoded
 from gateway.errors import RequestRefused
+from gateway.exchange import current_exchange
 from gateway.facts import ObjectFacts
 from gateway.metrics import BYTES_RECEIVED
 from gateway.multipart import (
@@ -30,59 +31,65 @@ from gateway.multipart import (
 from gateway.storage_node import StorageNode
 from gateway.upload_parameters import NAMES, UploadParameters, UploadTarget
 from gateway.upload_streams import UploadStream, open_upload
+from joygrpc.config.gateway import GatewayLimits
 from joygrpc.pb.joystream.storage.v1.storage_pb2 import UploadStart
 
 MULTIPART = "multipart/form-data"
 TOKEN_HEADER = "x-api-key"  # noqa: S105 - a header's name
-FORM_OVERHEAD_BYTES = 1 << 20
-"""What a form may have around its file."""
-SPOOL_BYTES = 1 << 30
-"""Largest file that is kept until the parameters after it have arrived; clients of both eras send them first."""
 MESSAGE_BYTES = 512 << 10
 """Bytes gathered for one message to the node."""
 
 
-@dataclass(frozen=True, slots=True)
-class UploadLimits:
-    """Bounds of uploads: `concurrent` ones in this worker, bytes of a form field, and time without progress."""
+@dataclass(slots=True)
+class SpoolRoom:
+    """Bytes on disk that files of all uploads together may wait in."""
 
-    concurrent: int
-    max_bytes: int
-    field_bytes: int
-    stall: timedelta
+    free: int
+
+    def take(self, size: int) -> None:
+        """Takes some of it. Raises `RequestRefused` when there is not enough."""
+        if size > self.free:
+            raise RequestRefused("TOO_MANY_UPLOADS", "Too many uploads at the moment")
+        self.free -= size
+
+    def give_back(self, size: int) -> None:
+        """Gives it back."""
+        self.free += size
 
 
 class Uploads:
     """Takes uploads for one storage node.
 
     With all three parameters in the query string, or in form fields before the file, every check that needs no body is made before the file is read, and
-    the file goes straight to the node. If a parameter comes only after the file, the file waits in an unnamed temporary file, up to `SPOOL_BYTES`. Nothing is
+    the file goes straight to the node. If a parameter comes only after the file, the file waits in an unnamed temporary file, within bounds. Nothing is
     committed before the whole form has been read; a client that goes away leaves nothing behind.
     """
 
-    def __init__(self, node: StorageNode, limits: UploadLimits) -> None:
+    def __init__(self, node: StorageNode, limits: GatewayLimits) -> None:
         self._node = node
         self._limits = limits
+        self._stall = timedelta(seconds=limits.stall_timeout_s)
+        self._spool_room = SpoolRoom(limits.max_spool_total_bytes)
         self._running = 0
 
     def __repr__(self) -> str:
-        return f"<Uploads {self._running}/{self._limits.concurrent}>"
+        return f"<Uploads {self._running}/{self._limits.max_concurrent_uploads}>"
 
     async def take(self, request: web.Request) -> ObjectFacts:
         """Serves one upload. Raises `RequestRefused`, `MeshError` and what reading the body raises."""
         boundary = _boundary(request)
         refuse_encoded(request)
         parameters = UploadParameters.of_query(request.query.items())
-        if self._running >= self._limits.concurrent:
+        if self._running >= self._limits.max_concurrent_uploads:
             raise RequestRefused("TOO_MANY_UPLOADS", "Too many uploads at the moment")
         self._running += 1
         try:
             async with AsyncExitStack() as stack:
-                reception = _Reception(self._node, self._limits, request, parameters, stack)
+                reception = _Reception(self._node, self._limits, self._spool_room, request, parameters, stack)
                 if parameters.complete:
                     await reception.begin()
                 await self._check_length(request)
-                async with aclosing(_events(request, boundary, self._limits.stall)) as events:
+                async with aclosing(_events(request, boundary, self._stall)) as events:
                     async for event in events:
                         await reception.handle(event)
                 return await reception.finish()
@@ -94,8 +101,8 @@ class Uploads:
         if announced is None:
             return
         known = await self._node.max_object_size()
-        limit = self._limits.max_bytes if known is None else min(known, self._limits.max_bytes)
-        if announced > limit + FORM_OVERHEAD_BYTES:
+        limit = self._limits.max_upload_bytes if known is None else min(known, self._limits.max_upload_bytes)
+        if announced > limit + self._limits.max_form_overhead_bytes:
             raise RequestRefused("OBJECT_TOO_LARGE")
 
 
@@ -104,12 +111,14 @@ class _Reception:
     """The state of one upload's form."""
 
     node: StorageNode
-    limits: UploadLimits
+    limits: GatewayLimits
+    spool_room: SpoolRoom
     request: web.Request
     parameters: UploadParameters
     stack: AsyncExitStack
     stream: UploadStream | None = None
     spool: IO[bytes] | None = None
+    spooled: int = 0
     received: int = 0
     files: int = 0
     in_file: bool = False
@@ -134,7 +143,7 @@ class _Reception:
                 await self._file_data(data)
             case PartData(data) if self.field_name:
                 self.field_value += data
-                if len(self.field_value) > self.limits.field_bytes:
+                if len(self.field_value) > self.limits.max_form_field_bytes:
                     raise RequestRefused("BODY_TOO_LARGE", f"The form field {self.field_name} is too long")
             case PartEnded() if self.field_name:
                 self.parameters.add_field(self.field_name, self.field_value.decode("utf-8", "replace"))
@@ -170,17 +179,21 @@ class _Reception:
         if self.stream is None and self.parameters.complete:
             await self.begin()
         if self.stream is None:
-            self.spool = self.stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+            directory = self.limits.spool_directory
+            self.spool = self.stack.enter_context(tempfile.TemporaryFile(dir=directory))  # noqa: SIM115 - the stack closes it
+            self.stack.callback(lambda: self.spool_room.give_back(self.spooled))
 
     async def _file_data(self, data: bytes) -> None:
         self.received += len(data)
         BYTES_RECEIVED.inc(len(data))
         if self.spool is not None:
-            if self.received > SPOOL_BYTES:
+            if self.received > self.limits.max_spool_bytes:
                 raise RequestRefused("OBJECT_TOO_LARGE")
+            self.spool_room.take(len(data))
+            self.spooled += len(data)
             await asyncio.to_thread(self.spool.write, data)
             return
-        if self.received > self.limits.max_bytes:
+        if self.received > self.limits.max_upload_bytes:
             raise RequestRefused("OBJECT_TOO_LARGE")
         await self._gather(data)
 
@@ -219,7 +232,7 @@ def _start(target: UploadTarget, request: web.Request) -> UploadStart:
         storage_bucket_id=target.bucket_id,
         bag_id=_sendable(target.bag_id),
         token=_sendable(request.headers.get(TOKEN_HEADER, "")),
-        client_address=request.remote or "",
+        client_address=current_exchange().client.address,
     )
 
 

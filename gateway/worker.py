@@ -26,7 +26,7 @@ from gateway.operator_routes import OperatorRoutes
 from gateway.routing import Route
 from gateway.storage_node import StorageNode
 from gateway.storage_routes import StorageRoutes
-from gateway.uploads import UploadLimits, Uploads
+from gateway.uploads import Uploads
 from joygrpc.config.gateway import GatewayConfig
 from joygrpc.mesh import ChannelPool, MeshError, tls_files
 from joygrpc.pb.joystream.content.v1.content_pb2 import AccessCount
@@ -118,28 +118,24 @@ async def running_worker(config: GatewayConfig, sockets: Mapping[str, socket.soc
     """
     limits = config.limits
     stall = timedelta(seconds=limits.stall_timeout_s)
-    drain = timedelta(seconds=config.shutdown.drain_s)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(ChannelPool(tls_files(config.node_tls)))
         channel = pool.channel(config.node_target, tls=config.node_tls is not None)
         call_timeout = timedelta(seconds=limits.node_call_timeout_s)
-        link = NodeLink(channel, config.node_target, call_timeout=call_timeout, stall=stall)
+        link = NodeLink(channel, config.node_target, call_timeout=call_timeout, stall=stall, pull=limits.pull_bytes)
         leases = LeaseTable(config.data_root, limits.lease_files)
         stack.callback(leases.revoke_all)
         counts = AccessCounts()
         delivery = Delivery(config.kind, stall)
 
         async def serve(api: str, name: str, routes: list[Route[Handler]], dialect: Dialect) -> Listener:
-            return await stack.enter_async_context(api_server(api, routes, dialect, sockets[name], limits, drain))
+            return await stack.enter_async_context(api_server(api, routes, dialect, sockets[name], config))
 
         report: Report
         if config.kind == "storage":
             storage = StorageNode(link, leases)
             report = storage.report
-            upload_limits = UploadLimits(
-                limits.max_concurrent_uploads, limits.max_upload_bytes, limits.max_form_field_bytes, stall
-            )
-            routes = StorageRoutes(storage, leases, counts, delivery, Uploads(storage, upload_limits)).routes()
+            routes = StorageRoutes(storage, leases, counts, delivery, Uploads(storage, limits)).routes()
             public = await serve("storage", "public", routes, STORAGE)
         else:
             distributor = DistributorNode(link, leases)

@@ -6,3 +6,17 @@ def main() -> None:
     from joygrpc.cli.root import root
 
     root(prog_name="joygrpc")
+
+
+def storage_node() -> None:
+    """Runs `joygrpc storage` under the name that the reference's program has, for operators' scripts."""
+    from joygrpc.cli.storage import storage
+
+    storage(prog_name="storage-node")
+
+
+def joystream_distributor() -> None:
+    """Runs `joygrpc distributor` under the name that the reference's program has, for operators' scripts."""
+    from joygrpc.cli.distributor import distributor
+
+    distributor(prog_name="joystream-distributor")

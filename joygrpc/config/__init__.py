@@ -1,7 +1,7 @@
 """Typed settings of the programs. Loading them from files, environment and flags: `joygrpc.config.loading`."""
 
 from joygrpc.config.distributor import DistributorExtras, DistributorNodeConfig
-from joygrpc.config.gateway import GatewayConfig, GatewayKind, GatewayLimits, OperatorSettings
+from joygrpc.config.gateway import EdgeSettings, GatewayConfig, GatewayKind, GatewayLimits, OperatorSettings
 from joygrpc.config.log import LogElasticSettings, LogFileSettings, LogFormat, LogLevel, LogSettings
 from joygrpc.config.section import HIDDEN, Secret, Section
 from joygrpc.config.sections import (
@@ -40,6 +40,7 @@ __all__ = [
     "DirectorySettings",
     "DistributorExtras",
     "DistributorNodeConfig",
+    "EdgeSettings",
     "GatewayConfig",
     "GatewayKind",
     "GatewayLimits",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AliasChoices, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from joygrpc.config.gateway import EdgeSettings
 from joygrpc.config.log import Frequency, LogElasticSettings, LogFileSettings, LogLevel, LogSettings
 from joygrpc.config.section import Secret, Section
 from joygrpc.config.sections import AdminSettings, KeySettings, MeshSettings, ShutdownSettings
@@ -202,6 +203,8 @@ class DistributorExtras(Section):
     """Whether this program runs the gateway itself."""
     gateway_workers: int = Field(default=1, ge=1, le=256)
     """Gateway processes that share the ports."""
+    edge: EdgeSettings = EdgeSettings()
+    """How the gateway meets its clients: trusted proxies and bounds. `edge.limits.stall_timeout_s` is `read_stall_timeout_s` unless it is set."""
     mesh: DistributorMesh = DistributorMesh()
     """The public gRPC listener."""
     admin: DistributorAdmin = DistributorAdmin()
@@ -256,6 +259,10 @@ class DistributorExtras(Section):
     """Share of the requests to storage nodes that may be doubled so; 0 for none."""
     absent_source_ttl_s: float = Field(default=5, ge=0)
     """How long a storage node that lacks an object is not asked for it again, in seconds."""
+    verified_share_of_reads: float = Field(default=0.01, ge=0, le=1)
+    """Share of the pieces read from the cache that are hashed again before they are sent. What an earlier process wrote is always hashed before its first use."""
+    verified_bytes_per_s: int = Field(default=8 << 20, ge=0)
+    """Bytes of the cache that are hashed again in the background, a second; 0 for none."""
 
 
 class DistributorNodeConfig(CamelSection):

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from joygrpc.config.gateway import EdgeSettings
 from joygrpc.config.log import LogSettings
 from joygrpc.config.section import Section
 from joygrpc.config.sections import (
@@ -22,6 +23,9 @@ AcceptanceMode = Literal["batched", "immediate"]
 PRIVATE_DIRECTORY = ".joygrpc"
 """Directory inside a data directory that holds what is not objects."""
 
+ADDRESSES_FILE = "addresses.json"
+"""In there while a node runs: where it listens. Commands for a running node read it."""
+
 
 class SyncSettings(Section):
     """Replication of what the node's buckets owe."""
@@ -36,8 +40,8 @@ class SyncSettings(Section):
     """Objects looked up at a time."""
     workers: int = Field(default=20, ge=1)
     """Downloads at a time."""
-    timeout_s: float = Field(default=30 * 60, gt=0)
-    """Longest time for one object from one source, in seconds."""
+    timeout_s: float | None = Field(default=None, gt=0)
+    """Longest time for one request to a source, in seconds; the next one goes on where it ended. Without it a source that keeps sending is let go on."""
     stall_timeout_s: float = Field(default=30, gt=0)
     """Longest time without a byte from a source, in seconds."""
 
@@ -160,6 +164,8 @@ class StorageNodeConfig(Section):
     """The query node."""
     rest: RestSettings = RestSettings()
     """The REST edge."""
+    edge: EdgeSettings = EdgeSettings()
+    """How the REST edge meets its clients: trusted proxies and bounds. The node's own bounds of uploads hold there too, unless others are set."""
     mesh: MeshSettings = MeshSettings()
     """The public gRPC listener."""
     admin: AdminSettings = AdminSettings()

@@ -7,6 +7,7 @@ Each method that changes state makes one block and answers when it is sealed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from joygrpc.content import InvalidBagId
@@ -19,6 +20,7 @@ from joygrpc.devnet.ledger.calls import Origin
 from joygrpc.devnet.ledger.dispatch import Dispatcher
 from joygrpc.devnet.ledger.ledger import Ledger
 from joygrpc.devnet.ledger.working_groups import GroupName
+from joygrpc.devnet.population import Population
 from joygrpc.devnet.rpc.errors import invalid_params
 from joygrpc.devnet.rpc.hexadecimal import unhex
 from joygrpc.devnet.rpc.node_methods import Method
@@ -29,6 +31,9 @@ _GROUPS: Final[Mapping[str, GroupName]] = {
     "storage": "StorageWorkingGroup",
     "distribution": "DistributionWorkingGroup",
 }
+
+_MAX_CHANNELS: Final = 100_000
+_CHANNELS_PER_BLOCK: Final = 500
 
 
 class AdminMethods:
@@ -47,7 +52,7 @@ class AdminMethods:
     def methods(self) -> dict[str, Method]:
         """The methods by name."""
         return {
-            "devnet_accounts": lambda: dict(self._accounts),
+            "devnet_accounts": self.accounts,
             "devnet_addDistributionOperator": self.add_distribution_operator,
             "devnet_bindBag": self.bind_bag,
             "devnet_createChannel": self.create_channel,
@@ -58,9 +63,11 @@ class AdminMethods:
             "devnet_createStorageBucket": self.create_storage_bucket,
             "devnet_deleteObjects": self.delete_objects,
             "devnet_dispatch": self.dispatch,
+            "devnet_fork": self.fork,
             "devnet_fund": self.fund,
             "devnet_hire": self.hire,
             "devnet_moveObjects": self.move_objects,
+            "devnet_populate": self.populate,
             "devnet_seal": self.seal,
             "devnet_setDistributionMetadata": self.set_distribution_metadata,
             "devnet_setParameters": self.set_parameters,
@@ -69,6 +76,10 @@ class AdminMethods:
         }
 
     # Accounts, members, workers
+
+    def accounts(self) -> dict[str, str]:
+        """The secret URIs of the preset's accounts, by role."""
+        return dict(self._accounts)
 
     def fund(self, account: str, amount: int = DEFAULT_FUNDS) -> str:
         """Create money; answers the account's balance as decimal text, since it may not fit into a JSON number."""
@@ -164,6 +175,27 @@ class AdminMethods:
         )
         return {"channel": made.channel_id, "bag": made.bag_id, "objects": made.object_ids}
 
+    def populate(
+        self,
+        member: int,
+        channels: int,
+        objects: int = 10,
+        size: int = 1000,
+        accepted: bool = False,
+        storage_buckets: Sequence[int] | None = None,
+        distribution_buckets: Sequence[str] | None = None,
+    ) -> dict[str, object]:
+        """Many channels with `objects` objects each, which have no content; answers the first channel and its first object."""
+        if not 1 <= channels <= _MAX_CHANNELS or not 0 <= objects <= self._chain.runtime.limits.max_channel_assets:
+            raise invalid_params(f"channels are 1 to {_MAX_CHANNELS}, objects of each at most what the chain allows")
+        population = Population(member, objects, size, accepted, storage_buckets, distribution_buckets)
+        ledger = self._chain.ledger
+        first: dict[str, object] = {"channel": ledger.next_channel_id.value, "object": ledger.next_object_id.value}
+        for start in range(0, channels, _CHANNELS_PER_BLOCK):
+            count = min(_CHANNELS_PER_BLOCK, channels - start)
+            self._perform(partial(population.add_channels, ledger, count))
+        return first
+
     def create_objects(self, bag: str, objects: Sequence[Mapping[str, Any]], payer: str | None = None) -> list[int]:
         """Objects, each `{size, ipfs_content_id}`, paid by the bag's owner; answers their ids."""
         account = None if payer is None else named_account(payer)
@@ -236,6 +268,14 @@ class AdminMethods:
             if event.extrinsic_index is None
         ]
         return {"block": hex0x(block.hash), "number": block.number, "events": events}
+
+    def fork(self, depth: int = 1, again: bool = True) -> str:
+        """Replace the newest blocks, none of them final, by others; answers the hash of the new best block.
+
+        With `again`, their transactions come into the new blocks, else into the block after. What an administrator did
+        in the replaced blocks is undone. Start the devnet with a finality lag for it.
+        """
+        return hex0x(self._chain.fork(depth, again=again).hash)
 
     def seal(self, count: int = 1) -> str:
         """Make blocks now; answers the hash of the last."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from joygrpc.devnet.limits import Limits
 from joygrpc.devnet.presets import DevPreset
+
+FIXED_STEP_MS: Final = 6000
+"""The real chain's time between blocks, for `DevnetConfig.fixed_step_ms`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class DevnetConfig:
     """How many blocks finality stays behind the best block."""
     data: Path | None = None
     """Directory for state that survives restarts; None keeps it in memory."""
+    fixed_step_ms: int | None = None
+    """With it, block times are fixed steps from a fixed start: the same calls make the same blocks. None for real time."""
     preset: DevPreset | None = None
     """What a new chain begins with; None for nothing but an empty chain."""
     limits: Limits = field(default_factory=Limits)

@@ -38,6 +38,7 @@ class FaultMethods:
             "drop": [{"call": rule.call, "remaining": rule.remaining, "notify": rule.notify} for rule in faults.drop],
             "query_node_lag_blocks": faults.query_node_lag_blocks,
             "query_node_error": faults.query_node_error,
+            "chain_delay_ms": faults.chain_delay_ms,
         }
 
     def set_fault(
@@ -47,16 +48,22 @@ class FaultMethods:
         drop: Mapping[str, Any] | None = None,
         query_node_lag_blocks: int | None = None,
         query_node_error: str | None = None,
+        chain_delay_ms: int | None = None,
         clear: bool = False,
     ) -> dict[str, object]:
         """Change faults: what is not given stays, `clear` first ends all; answers those in force.
 
+        `stalled`: no blocks; `query_node_lag_blocks`: final blocks that the query node hides; `query_node_error`: what
+        it answers with (none, http_500, graphql_error, null_data, hang); `chain_delay_ms`: how late the chain answers.
         `reject` adds a rule {pallet, error, call?, remaining?}, `drop` one {call?, remaining?, notify?};
         remaining null means for ever, 1 unless given.
         """
         faults = self._faults
         if query_node_error is not None and query_node_error not in _QUERY_NODE_ERRORS:
             raise invalid_params(f"query_node_error is one of {list(_QUERY_NODE_ERRORS)}")
+        for name, number in (("query_node_lag_blocks", query_node_lag_blocks), ("chain_delay_ms", chain_delay_ms)):
+            if number is not None and number < 0:
+                raise invalid_params(f"{name} is not negative")
         reject_rule = None if reject is None else self._reject_rule(reject)
         drop_rule = None if drop is None else _rule(DropRule, drop)
         if clear:
@@ -71,6 +78,8 @@ class FaultMethods:
             faults.query_node_lag_blocks = query_node_lag_blocks
         if query_node_error is not None:
             faults.query_node_error = query_node_error
+        if chain_delay_ms is not None:
+            faults.chain_delay_ms = chain_delay_ms
         if not faults.stalled:
             self._wake()
         return self.faults()
@@ -90,6 +99,7 @@ def _clear(faults: Faults) -> None:
     faults.drop.clear()
     faults.query_node_lag_blocks = 0
     faults.query_node_error = "none"
+    faults.chain_delay_ms = 0
 
 
 def _rule(kind: Callable[..., T], content: Mapping[str, Any]) -> T:

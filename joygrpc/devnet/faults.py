@@ -45,3 +45,5 @@ class Faults:
     query_node_lag_blocks: int = 0
     """How many finalised blocks the query node stays behind."""
     query_node_error: QueryNodeError = "none"
+    chain_delay_ms: int = 0
+    """How late the chain answers and notifies. Requests act at once, so that a submission may succeed unheard."""

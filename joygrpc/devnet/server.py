@@ -40,7 +40,13 @@ async def run_devnet(config: DevnetConfig, ready: Callable[[DevnetAddresses], No
     runtime = build_runtime(config.limits)
     archive = None if with_archive is None else Archive(with_archive, runtime)
     try:
-        chain = Chain(runtime, faults=faults, archive=archive, finality_lag=config.finality_lag)
+        chain = Chain(
+            runtime,
+            faults=faults,
+            archive=archive,
+            finality_lag=config.finality_lag,
+            fixed_step_ms=config.fixed_step_ms,
+        )
         if (preset := config.preset) is not None:
             chain.perform(lambda ledger, calls: settle_dev(ledger, Administrator(ledger, calls), preset))
         await _serve(config, chain, faults, ready)

@@ -51,6 +51,8 @@ class CachedObject:
     """Chaining values of groups from a first one on, of which the index does not know yet."""
     unchecked: GroupMap = field(init=False)
     """Those of the present groups that an earlier process wrote and that were not verified since."""
+    checking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever verifies groups again."""
     lent_until: float = field(default=0.0)
     """Time of the event loop up to which a gateway may open the file."""
 

@@ -16,6 +16,7 @@ from joygrpc.distributor.fills import FillService
 from joygrpc.distributor.groups import GroupRun
 from joygrpc.distributor.read_ahead import ReadAhead, Trails
 from joygrpc.distributor.through import PassThrough
+from joygrpc.distributor.verification import STEP_GROUPS, Verification
 from joygrpc.mesh import MAX_DATA_BYTES
 
 MOST_FILLS = 3
@@ -33,9 +34,11 @@ class Delivery:
         fills: FillService,
         through: PassThrough,
         patience: timedelta,
+        verification: Verification,
         *,
         most_ahead: int = READ_AHEAD_BYTES,
     ) -> None:
+        self.verification = verification
         self._cache = cache
         self._fills = fills
         self._through = through
@@ -156,6 +159,8 @@ class _Reading:
         if fill.unproven_bytes and fill.received != self._received:
             # Nothing is verified before all of it is here, so each byte counts.
             self.begin_to_wait(fill)
+        # Groups that were here may have turned out wrong.
+        fill.wishes.notify()
         left = self._stopped_since + patience.total_seconds() - monotonic()
         try:
             async with asyncio.timeout(max(0.0, left)):
@@ -173,7 +178,14 @@ class _Reading:
             await self._stack.enter_async_context(entry.file.opened())
             self._entry = entry
         position = self.ahead.position
-        stop = entry.groups.readable_end(position)
+        group = min(position // GROUP_SIZE, entry.groups.count - 1)
+        verification = self._delivery.verification
+        if not entry.unchecked.empty:
+            ahead = GroupRun(group, min(STEP_GROUPS, entry.groups.count - group))
+            await verification.check(entry, ahead)
+        elif verification.draw() and entry.groups.holds(GroupRun(group, 1)):
+            await verification.spot_check(entry, group)
+        stop = min(entry.groups.readable_end(position), (group + STEP_GROUPS) * GROUP_SIZE)
         proven = stop > position
         if not proven and self._whole and fill is not None and fill.entry is entry:
             stop = fill.releasable_end()

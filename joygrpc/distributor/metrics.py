@@ -27,6 +27,13 @@ VERIFICATION_FAILURES = counter(
 )
 FILLS = counter("joygrpc_distributor_fills_total", "Fills that ended, by outcome: complete, or a reason.", ["outcome"])
 FILLS_IN_PROGRESS = gauge("joygrpc_distributor_fills_in_progress", "Fills that run or wait.")
+CHECKED_BYTES = counter(
+    "joygrpc_distributor_checked_bytes_total", "Bytes of the cache that were read and hashed again."
+)
+ROTTEN_GROUPS = counter(
+    "joygrpc_distributor_rotten_groups_total",
+    "Groups of the cache that were wrong, or could not be verified, and were dropped.",
+)
 HEDGES = counter(
     "joygrpc_distributor_hedges_total", "Requests to a second storage node because the first one kept silent."
 )

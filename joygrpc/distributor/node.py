@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -35,6 +36,7 @@ from joygrpc.distributor.resolver import Resolver
 from joygrpc.distributor.service import AssetService
 from joygrpc.distributor.takeover import Heritage, Takeover
 from joygrpc.distributor.through import PassThrough
+from joygrpc.distributor.verification import Verification
 from joygrpc.mesh import EdgeHub, Service, edge_service
 from joygrpc.mesh.chores import chore_service
 
@@ -42,6 +44,7 @@ log = structlog.get_logger(__name__)
 
 _GAUGES_EVERY = timedelta(seconds=2)
 _RETRY = timedelta(seconds=2)
+_PATROL_EVERY = timedelta(seconds=5)
 _PROBES_AT_A_TIME = 10
 
 
@@ -92,6 +95,12 @@ class DistributorNode:
             ),
             HedgeBudget(extras.hedge_share),
         )
+        self.verification = Verification(
+            cache,
+            share=extras.verified_share_of_reads,
+            revoke=lambda entry: self._leases.revoke([entry.object_id]),
+            dice=random.Random(),  # noqa: S311 - samples, no secrets
+        )
         resolver = Resolver(directory, assignments, cache)
         self._takeover = Takeover(
             heritage,
@@ -111,6 +120,7 @@ class DistributorNode:
             admission=configured_admission(extras),
             playbacks=Playbacks(timedelta(seconds=extras.use_window_s)),
             completion=Completion(extras.background_completion, timedelta(seconds=extras.use_window_s)),
+            verification=self.verification,
             most_ahead=extras.read_ahead_bytes,
             claim=self._takeover.claim,
         )
@@ -149,8 +159,9 @@ class DistributorNode:
             run=self._cache.save_standings,
             at_start=False,
         )
+        self.verify_chore = Chore("verify_cache", every=_PATROL_EVERY, run=self._patrol)
         gauges = Chore("gauges", every=_GAUGES_EVERY, run=self._publish)
-        self._chores = (self.cleanup_chore, self.probe_chore, self.save_chore, gauges)
+        self._chores = (self.cleanup_chore, self.probe_chore, self.save_chore, self.verify_chore, gauges)
         # The directory serves its chores itself; they are listed with the others.
         self.chores = ChoreRegistry(*self._chores, *self._directory.chores)
 
@@ -199,6 +210,10 @@ class DistributorNode:
                 await places.acquire()
                 task = tasks.create_task(self._links.probe(peer, timeout), name=f"probe {peer.endpoint}")
                 task.add_done_callback(lambda _: places.release())
+
+    async def _patrol(self) -> None:
+        rate = self._config.joygrpc.verified_bytes_per_s
+        await self.verification.patrol(int(rate * _PATROL_EVERY.total_seconds()))
 
     async def _publish(self) -> None:
         self.status.publish()

@@ -105,17 +105,7 @@ class ObjectFile:
 
     async def read(self, offset: int, length: int) -> bytes:
         """Exactly `length` bytes; only while it is opened."""
-
-        def read(fd: int) -> bytes:
-            data = os.pread(fd, length, offset)
-            while len(data) < length:
-                more = os.pread(fd, length - len(data), offset + len(data))
-                if not more:
-                    raise OSError(errno.EIO, "the file is shorter than the object")
-                data += more
-            return data
-
-        return await self.work(read)
+        return await self.work(lambda fd: read_all(fd, offset, length))
 
     async def work(self, work: Callable[[int], T]) -> T:
         """Do blocking work with the descriptor; only while it is opened. Work that began keeps a descriptor of its own to the end."""
@@ -132,6 +122,17 @@ class ObjectFile:
     async def sync(self) -> None:
         """Wait until what was written is on the disk; only while it is opened."""
         await self.work(os.fdatasync)
+
+
+def read_all(fd: int, offset: int, length: int) -> bytes:
+    """Exactly `length` bytes at `offset`. Blocks; raises OSError, also when the file is shorter."""
+    data = os.pread(fd, length, offset)
+    while len(data) < length:
+        more = os.pread(fd, length - len(data), offset + len(data))
+        if not more:
+            raise OSError(errno.EIO, "the file is shorter than the object")
+        data += more
+    return data
 
 
 def write_all(fd: int, offset: int, data: bytes | memoryview) -> None:

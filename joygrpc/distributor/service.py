@@ -86,7 +86,7 @@ class AssetService:
         self._cache = cache
         self._fills = fills
         self._through = through
-        self._delivery = Delivery(cache, fills, through, patience, most_ahead=most_ahead)
+        self._delivery = Delivery(cache, fills, through, patience, verification, most_ahead=most_ahead)
         self._leases = leases
         self.largest_cached = largest_cached
         self._patience = patience
@@ -94,6 +94,7 @@ class AssetService:
         self._playbacks = playbacks
         self._claim = claim
         self._completion = completion
+        self._verification = verification
 
     def __repr__(self) -> str:
         return f"<AssetService {self._cache!r} {self._fills!r}>"
@@ -120,6 +121,9 @@ class AssetService:
         wanted, needed = opened.wanted, _groups_of(asked, opened.wanted)
         if needed.count == 0:
             return opened
+        if opened.state == pb.CACHE_STATE_HIT and opened.entry is not None and not opened.entry.trusted:
+            await self._verification.check_for(opened.entry, needed)
+            opened = await self.facts(object_id, asked)
         if opened.state == pb.CACHE_STATE_HIT:
             self._complete(opened, asked, reading=reading)
             return await self._with_media_type(opened)
@@ -154,11 +158,11 @@ class AssetService:
                 yield data
 
     def lease(self, opened: Opened) -> tuple[content.Lease | None, content.Lease | None]:
-        """Leases of the whole file and of a growing one; at most one of the two."""
+        """Leases of the whole file, once all of it is verified, and of a growing one; at most one of the two."""
         entry = opened.entry
         if entry is None or self._cache.get(entry.object_id) is not entry:
             return None, None
-        if entry.complete:
+        if entry.trusted:
             return self._leases.give(entry), None
         fill = self._fills.get(entry.object_id)
         return None, self._leases.give(entry) if fill is not None and fill.entry is entry else None

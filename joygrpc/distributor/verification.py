@@ -1,10 +1,8 @@
 """Hashing again what lies in the cache: all that an earlier process wrote before its first use, and samples of the rest."""
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from time import monotonic
 
 import structlog
 
@@ -18,14 +16,17 @@ from joygrpc.content import (
     verify_group,
 )
 from joygrpc.distributor.cache import HASH_BYTES, Cache, CachedObject
-from joygrpc.distributor.groups import GroupMap, GroupRun
+from joygrpc.distributor.groups import GroupRun
 from joygrpc.distributor.metrics import CHECKED_BYTES, ROTTEN_GROUPS
-from joygrpc.distributor.object_file import CacheUnreadable
+from joygrpc.distributor.object_file import read_all
 
 log = structlog.get_logger(__name__)
 
 STEP_GROUPS = 16
 """Groups (4 MiB) that are checked at a time ahead of a reader."""
+
+QUICK_GROUPS = 64
+"""Objects of so many groups (16 MiB) are checked whole before they are lent out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Verification:
         self._share = share
         self._revoke = revoke
         self._dice = dice
-        self._busy: dict[int, asyncio.Lock] = {}
+        self._awaited: dict[int, CachedObject] = {}
 
     def __repr__(self) -> str:
         return f"<Verification of {self._share:%} of reads>"
@@ -64,10 +65,22 @@ class Verification:
 
         Raises `CacheUnreadable` and `CacheIndexFailed`.
         """
-        async with self._busy.setdefault(entry.object_id, asyncio.Lock()), entry.file.opened():
+        if not entry.unchecked.present_runs(run):
+            return
+        async with entry.checking, entry.file.opened():
             while unchecked := entry.unchecked.present_runs(run):
                 part = GroupRun(unchecked[0].first, min(unchecked[0].count, STEP_GROUPS))
                 await self._check(entry, part)
+
+    async def check_for(self, entry: CachedObject, run: GroupRun) -> None:
+        """Before some groups are delivered: check the first of them, and the whole object if that is quick; what is left of it has the next patrol's attention."""
+        await self.check(entry, GroupRun(run.first, min(run.count, STEP_GROUPS)))
+        if entry.unchecked.empty:
+            return
+        if entry.groups.count <= QUICK_GROUPS:
+            await self.check(entry, GroupRun(0, entry.groups.count))
+        else:
+            self._awaited[entry.object_id] = entry
 
     async def spot_check(self, entry: CachedObject, group: int) -> bool:
         """Verify one present group once more; a wrong one is missing afterwards. The entry's file must be opened."""
@@ -78,25 +91,37 @@ class Verification:
         return False
 
     async def patrol(self, budget_bytes: int) -> int:
-        """Check about so many bytes: first what was not checked since the node started, the latest used first, then groups at random. Gives the bytes."""
+        """Check about so many bytes; gives how many.
+
+        What was asked for comes first and whatever it takes, then what was not checked since the node started, then groups at random.
+        """
         spent = 0
-        for entry in sorted(self._cache, key=lambda entry: -entry.lent_until):
-            for run in list(entry.unchecked.runs()):
-                group = run.first
-                while group < run.end and spent < budget_bytes:
-                    part = GroupRun(group, min(STEP_GROUPS, run.end - group))
-                    await self.check(entry, part)
-                    spent += entry.groups.bytes_in(part)
-                    group = part.end
-        entries = [entry for entry in self._cache if not entry.groups.empty]
+        while self._awaited:
+            _, entry = self._awaited.popitem()
+            spent += await self._check_all(entry, None)
+        for entry in reversed(list(self._cache)):
+            if spent < budget_bytes:
+                spent += await self._check_all(entry, budget_bytes - spent)
+        entries = list(self._cache)
         while entries and spent < budget_bytes:
-            entry = self._dice.choice(entries)
-            run = self._dice.choice(list(entry.groups.runs()) or [GroupRun(0, 0)])
-            if run.count:
-                async with entry.file.opened():
-                    await self.spot_check(entry, self._dice.randrange(run.first, run.end))
-            spent += GROUP_SIZE
-            entries = [entry for entry in entries if not entry.groups.empty]
+            index = self._dice.randrange(len(entries))
+            runs = list(entries[index].groups.runs())
+            if runs:
+                run = self._dice.choice(runs)
+                async with entries[index].file.opened():
+                    await self.spot_check(entries[index], self._dice.randrange(run.first, run.end))
+                spent += GROUP_SIZE
+            else:
+                del entries[index]
+        return spent
+
+    async def _check_all(self, entry: CachedObject, budget_bytes: int | None) -> int:
+        spent = 0
+        while not entry.unchecked.empty and (budget_bytes is None or spent < budget_bytes):
+            run = next(entry.unchecked.runs())
+            part = GroupRun(run.first, min(STEP_GROUPS, run.count))
+            await self.check(entry, part)
+            spent += max(1, entry.groups.bytes_in(part))
         return spent
 
     async def _check(self, entry: CachedObject, run: GroupRun) -> None:
@@ -128,30 +153,35 @@ class Verification:
     async def _hash(self, entry: CachedObject, run: GroupRun) -> Checked | None:
         """Check groups against what is kept of them; None when nothing is kept of some of them and the whole object is here."""
         known = _Known(entry, await self._cache.hashes(entry))
-        if any(known.value(group) is None for group in range(run.first, run.end)) and entry.groups.complete:
+        groups = entry.groups
+        if any(known.value(group) is None for group in range(run.first, run.end)) and groups.complete:
             return None
 
-        def hash_all(fd_read: Callable[[int, int], bytes]) -> Checked:
-            right, wrong = [], []
-            for group in range(run.first, run.end):
-                value = known.value(group)
-                start = group * GROUP_SIZE
-                length = entry.groups.bytes_in(GroupRun(group, 1))
-                proof = value and TreeSlice(entry.size, value, range(group, group + 1), value)
-                good = bool(proof) and verify_group(group, fd_read(start, length), proof)  # type: ignore[arg-type]
-                (right if good else wrong).append(group)
-            return Checked(tuple(right), tuple(wrong))
+        def is_right(fd: int, group: int) -> bool:
+            value = known.value(group)
+            if value is None:
+                return False
+            try:
+                data = read_all(fd, group * GROUP_SIZE, groups.bytes_in(GroupRun(group, 1)))
+            except OSError:
+                # What the disk does not give back is as good as wrong.
+                return False
+            return verify_group(group, data, TreeSlice(groups.size, value, range(group, group + 1), value))
 
-        started = monotonic()
-        checked = await entry.file.work(lambda fd: hash_all(entry.file.reader(fd)))
-        CHECKED_BYTES.inc(entry.groups.bytes_in(run))
-        log.debug("groups checked", object_id=entry.object_id, first=run.first, count=run.count, took=monotonic() - started)
-        return checked
+        every = range(run.first, run.end)
+        rightness = await entry.file.work(lambda fd: [is_right(fd, group) for group in every])
+        CHECKED_BYTES.inc(groups.bytes_in(run))
+        return Checked(
+            tuple(group for group, right in zip(every, rightness, strict=True) if right),
+            tuple(group for group, right in zip(every, rightness, strict=True) if not right),
+        )
 
     async def _lose(self, entry: CachedObject, checked: Checked) -> None:
         if not checked.wrong:
             return
-        log.error("cached groups are wrong", object_id=entry.object_id, groups=list(checked.wrong[:20]))
+        log.error(
+            "cached groups are wrong or cannot be verified", object_id=entry.object_id, groups=list(checked.wrong[:20])
+        )
         ROTTEN_GROUPS.inc(len(checked.wrong))
         for group in checked.wrong:
             self._cache.lose(entry, GroupRun(group, 1))

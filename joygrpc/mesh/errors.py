@@ -67,6 +67,10 @@ ERROR_TABLE: Mapping[str, ErrorRow] = MappingProxyType(
         "NOT_IMPLEMENTED": ErrorRow(_S.UNIMPLEMENTED, 501, "unknown_error"),
         "PERMISSION_DENIED": ErrorRow(_S.PERMISSION_DENIED, 403, "request_exception"),
         "RESOURCE_EXHAUSTED": ErrorRow(_S.RESOURCE_EXHAUSTED, 503, "unavailable", retry_after_s=5),
+        # The edge's bounds, of one client and of all together.
+        "CLIENT_BUSY": ErrorRow(_S.RESOURCE_EXHAUSTED, 429, "unavailable", retry_after_s=1),
+        "CLIENT_TOO_FAST": ErrorRow(_S.RESOURCE_EXHAUSTED, 429, "unavailable", retry_after_s=1),
+        "EDGE_FULL": ErrorRow(_S.RESOURCE_EXHAUSTED, 503, "unavailable", retry_after_s=2),
         # Requests that break the documented shape.
         "REQUEST_INVALID": _request(400, _S.INVALID_ARGUMENT),
         "OBJECT_ID_INVALID": _request(400, _S.INVALID_ARGUMENT),

@@ -2,30 +2,35 @@
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
 
-from joygrpc.chain import Chain, ChainDataObject, SignerLocked, SubmitOutcome, TransactionRefused
+from joygrpc.chain import Call, CallInvalid, Chain, SignerLocked, SubmitOutcome, TransactionRefused
 from joygrpc.chain.calls import accept_pending_data_objects
 from joygrpc.content import BagId
 from joygrpc.directory.facts import DirectoryObject
 from joygrpc.mesh import JoygrpcError
+from joygrpc.storage.acceptance_finality import FinalityWatch, entries_at_a_block
+from joygrpc.storage.acceptance_funds import FundsWatch, judge_funds
 from joygrpc.storage.acceptance_plan import (
+    UNSETTLED_PAUSE,
     AcceptBatch,
     Verdict,
     Waiting,
     choose_bucket,
     judge,
+    pause_after,
     plan_batches,
+    postponed,
     setback,
     setbacks,
 )
 from joygrpc.storage.buckets import OwnBuckets
-from joygrpc.storage.index import ObjectIndex, PendingObject
+from joygrpc.storage.index import ObjectIndex, PendingObject, Setback
 from joygrpc.storage.metrics import ACCEPT_SECONDS, ACCEPTANCES
 from joygrpc.storage.objects import ObjectState, QuarantineReason
 from joygrpc.storage.parallel import together
@@ -34,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 _PAGE = 1000
 _CONCURRENT_BATCHES = 8
+_NO_KEY_PAUSE = timedelta(minutes=1)
 
 
 class AcceptFailed(JoygrpcError):
@@ -42,18 +48,19 @@ class AcceptFailed(JoygrpcError):
     reason = "ACCEPT_FAILED"
 
 
-class FinalObjects(Protocol):
-    """The part of the directory that knows what is final about an object."""
+class BagsOfObjects(Protocol):
+    """The part of the directory that knows in which bag an object is."""
 
     async def find_object(self, object_id: int) -> DirectoryObject | None:
-        """The object as of the last finalized block, or None."""
+        """The object, or None."""
 
 
 class AcceptanceService:
     """A persistent queue: all objects that the index calls pending.
 
-    An object leaves it when a finalized block says that it is accepted (then it is *stored*), or that it exists no more (then it is quarantined). Until
-    then it is served, and reported again when the chain is found not to know. Nothing is ever deleted because a transaction fails.
+    An object leaves it when the chain has it as accepted in a block that is final (then it is *stored*), or when a finalized block deleted it (then it
+    is quarantined). Until then it is served, and reported again when the chain is found not to know. Nothing is ever deleted because a transaction
+    fails. Nobody waits for finality: what was included is looked at again in the next rounds.
     """
 
     def __init__(
@@ -61,7 +68,7 @@ class AcceptanceService:
         *,
         index: ObjectIndex,
         chain: Chain,
-        directory: FinalObjects,
+        directory: BagsOfObjects,
         buckets: OwnBuckets,
         worker_id: int,
         max_batch_size: int,
@@ -70,6 +77,9 @@ class AcceptanceService:
         self._worker_id = worker_id
         self._max_batch_size = max_batch_size
         self._watchers: dict[int, list[asyncio.Future[None]]] = defaultdict(list)
+        self._finality = FinalityWatch(chain)
+        self._refusals: Counter[int] = Counter()
+        self.funds = FundsWatch()
 
     def __repr__(self) -> str:
         return f"<AcceptanceService watched={len(self._watchers)}>"
@@ -79,14 +89,12 @@ class AcceptanceService:
         while await self._pass():
             pass
 
-    async def settle(self, object_ids: Iterable[int]) -> None:
-        """Takes note that finalized blocks accepted objects: those that waited here are stored now."""
-        mine = []
-        for object_id in object_ids:
-            kept = await self._index.get(object_id)
-            if kept is not None and kept.state is ObjectState.PENDING:
-                mine.append(object_id)
-        await self._stored(mine)
+    async def settle(self, object_ids: Iterable[int]) -> bool:
+        """Takes note that others say of objects that they are accepted; True when some of them wait here, so that a round is worth while."""
+        mine = await self._index.pending_of(object_ids)
+        if mine:
+            await self._index.retry_now(mine)
+        return bool(mine)
 
     async def wait_included(self, object_id: int, timeout: timedelta) -> bool:
         """Waits until a block holds the object's acceptance; False when that takes longer than `timeout`. Raises `AcceptFailed`."""
@@ -125,58 +133,63 @@ class AcceptanceService:
             after = page[-1].object_id
 
     async def _report(self, page: Sequence[PendingObject]) -> bool:
-        entries = await self._chain.data_objects([(BagId.parse(each.bag), each.object_id) for each in page])
-        open_objects = await self._still_open(page, entries)
+        open_objects = await self._still_open(page)
         waiting = await self._with_buckets(open_objects)
         gate = asyncio.Semaphore(_CONCURRENT_BATCHES)
-        return any(await together(self._send(batch, gate) for batch in plan_batches(waiting, self._max_batch_size)))
+        batches = plan_batches(waiting, self._max_batch_size)
+        counts = Counter(batch.bucket_id for batch in batches)
+        return any(await together(self._send(batch, gate, counts[batch.bucket_id]) for batch in batches))
 
-    async def _still_open(
-        self, page: Sequence[PendingObject], entries: Sequence[ChainDataObject | None]
-    ) -> list[PendingObject]:
+    async def _still_open(self, page: Sequence[PendingObject]) -> list[PendingObject]:
         """Those that the chain has not accepted; what is final about the others is taken note of."""
-        still_open, final, gone = [], [], []
-        for each, entry in zip(page, entries, strict=True):
-            if entry is not None and not entry.accepted:
-                still_open.append(each)
-                continue
-            if entry is not None:
-                self._notify(each.object_id, None)
-            known = await self._final(each.object_id)
-            if known is not None and known.accepted:
-                final.append(each.object_id)
-            elif entry is None:
-                gone.append(each)
-        await self._stored(final)
+        entries, head = await entries_at_a_block(
+            self._chain, [(BagId.parse(each.bag), each.object_id) for each in page]
+        )
+        accepted = [each.object_id for each, entry in zip(page, entries, strict=True) if entry and entry.accepted]
+        still_open = [each for each, entry in zip(page, entries, strict=True) if entry and not entry.accepted]
+        gone = [each for each, entry in zip(page, entries, strict=True) if entry is None]
+        self._finality.forget(each.object_id for each in (*still_open, *gone))
+        if head is not None:
+            self._finality.saw(accepted, head)
+        for object_id in accepted:
+            self._notify(object_id, None)
+        await self._stored(await self._finality.final(accepted))
         await self._missing(gone)
         return still_open
 
-    async def _final(self, object_id: int) -> DirectoryObject | None:
-        try:
-            return await self._directory.find_object(object_id)
-        except Exception as error:
-            # Without a picture of what is final, the object simply goes on waiting.
-            log.info("the directory does not know yet", object_id=object_id, error=type(error).__name__)
-            return None
-
     async def _missing(self, gone: Sequence[PendingObject]) -> None:
-        """Objects that the best block does not have (any more). They wait: only a finalized deletion ends that."""
+        """Objects that the best block does not have in their bags. They wait, unless they are found in others: only a finalized deletion ends that."""
         now = datetime.now(UTC)
-        await self._index.set_back(setback(each.object_id, each.attempts, "OBJECT_NOT_IN_BAG", now) for each in gone)
+        lost = []
         for each in gone:
+            known = await self._known(each.object_id)
+            if known is not None and str(known.bag_id) != each.bag:
+                await self._index.set_bag([each.object_id], str(known.bag_id))
+            else:
+                lost.append(each)
+        await self._index.set_back(setback(each.object_id, each.attempts, "OBJECT_NOT_IN_BAG", now) for each in lost)
+        for each in lost:
             ACCEPTANCES.labels("not_on_chain").inc()
             self._notify(each.object_id, AcceptFailed(f"Data object {each.object_id} is not on chain"))
 
+    async def _known(self, object_id: int) -> DirectoryObject | None:
+        try:
+            return await self._directory.find_object(object_id)
+        except Exception as error:
+            log.info("the directory does not know yet", object_id=object_id, error=type(error).__name__)
+            return None
+
     async def deleted(self, object_ids: Iterable[int]) -> None:
-        """Takes note that finalized blocks deleted objects: those that waited here are kept out of sight."""
-        mine = []
-        for object_id in object_ids:
-            kept = await self._index.get(object_id)
-            if kept is not None and kept.state is ObjectState.PENDING:
-                mine.append(object_id)
-        if mine:
-            await self._index.quarantine(mine, QuarantineReason.NOT_OWED)
-            log.info("pending objects were deleted on chain", count=len(mine))
+        """Takes note that finalized blocks deleted objects: those that waited here, and that the chain does not have, are kept out of sight."""
+        mine = [
+            kept for i in await self._index.pending_of(object_ids) if (kept := await self._index.get(i)) is not None
+        ]
+        entries = await self._chain.data_objects([(BagId.parse(kept.bag), kept.object_id) for kept in mine])
+        gone = [kept.object_id for kept, entry in zip(mine, entries, strict=True) if entry is None]
+        if gone:
+            self._finality.forget(gone)
+            await self._index.quarantine(gone, QuarantineReason.NOT_OWED)
+            log.info("pending objects were deleted on chain", count=len(gone))
 
     async def _with_buckets(self, objects: Sequence[PendingObject]) -> list[Waiting]:
         """Objects with the bucket that reports them; those that no bucket of ours can report wait."""
@@ -192,14 +205,21 @@ class AcceptanceService:
             else:
                 waiting.append(Waiting(each.object_id, BagId.parse(each.bag), bucket_id, each.attempts))
         now = datetime.now(UTC)
-        await self._index.set_back(setback(each.object_id, each.attempts, "BAG_NOT_ASSIGNED", now) for each in stuck)
+        lacking = {each.object_id for each in stuck if self._buckets.served.intersection(bags[each.bag])}
+        await self._index.set_back(
+            # The key is the operator's to bring; what is not assigned to us any more is asked about ever more rarely.
+            Setback(each.object_id, each.attempts, now + _NO_KEY_PAUSE, "KEY_NOT_AVAILABLE")
+            if each.object_id in lacking
+            else setback(each.object_id, each.attempts, "BAG_NOT_ASSIGNED", now)
+            for each in stuck
+        )
         for each in stuck:
             ACCEPTANCES.labels("no_bucket").inc()
             self._notify(each.object_id, AcceptFailed("Node failure. Bucket keyring not available."))
         return waiting
 
-    async def _send(self, batch: AcceptBatch, gate: asyncio.Semaphore) -> bool:
-        """One transaction; True when some of its objects shall be tried again alone."""
+    async def _send(self, batch: AcceptBatch, gate: asyncio.Semaphore, transactions: int) -> bool:
+        """One of the bucket's `transactions`; True when some of its objects shall be tried again alone."""
         calls = [
             accept_pending_data_objects(self._worker_id, batch.bucket_id, item.bag_id, item.object_ids)
             for item in batch.items
@@ -210,32 +230,50 @@ class AcceptanceService:
                 return False
             started = time.monotonic()
             try:
+                if not await self._payable(batch.bucket_id, signer, calls, transactions):
+                    await self._refused(batch, "LOW_BALANCE", "the transactor account cannot pay")
+                    return False
                 outcome = await self._chain.submit(calls, signer, "force_batch", wait_for="included")
-            except (SignerLocked, TransactionRefused) as error:
-                await self._refused(batch, error)
+            except (SignerLocked, TransactionRefused, CallInvalid) as error:
+                await self._refused(batch, error.reason, error.message)
                 return False
             ACCEPT_SECONDS.observe(time.monotonic() - started)
+        self._refusals.pop(batch.bucket_id, None)
         return await self._conclude(batch, outcome)
 
-    async def _refused(self, batch: AcceptBatch, error: SignerLocked | TransactionRefused) -> None:
-        now = datetime.now(UTC)
+    async def _payable(self, bucket_id: int, signer: str, calls: Sequence[Call], transactions: int) -> bool:
+        fee, balance = await asyncio.gather(
+            self._chain.estimate_fee(calls, signer, "force_batch"), self._chain.free_balance(signer)
+        )
+        funds = judge_funds(bucket_id, signer, balance, fee, transactions)
+        self.funds.note(funds)
+        return funds.payable
+
+    async def _refused(self, batch: AcceptBatch, reason: str, message: str) -> None:
+        """The whole transaction is not taken, which is not its objects' fault: the bucket waits, ever longer."""
+        self._refusals[batch.bucket_id] += 1
+        pause = pause_after(self._refusals[batch.bucket_id])
         log.warning(
             "acceptance refused",
             bucket=batch.bucket_id,
-            reason=error.reason,
-            message=error.message,
+            reason=reason,
+            message=message,
             objects=len(batch.object_ids),
+            again_in_s=pause.total_seconds(),
         )
-        await self._index.set_back(
-            setback(each.object_id, each.attempts, error.reason, now) for item in batch.items for each in item.objects
-        )
+        objects = [each for item in batch.items for each in item.objects]
+        await self._index.set_back(postponed(objects, reason, datetime.now(UTC) + pause))
         ACCEPTANCES.labels("refused").inc(len(batch.object_ids))
         for object_id in batch.object_ids:
-            self._notify(object_id, AcceptFailed(f"Cannot send the extrinsic: {error.message}"))
+            self._notify(object_id, AcceptFailed(f"Cannot send the extrinsic: {message}"))
 
     async def _conclude(self, batch: AcceptBatch, outcome: SubmitOutcome) -> bool:
         verdict = judge(batch, outcome)
-        await self._index.set_back(setbacks(verdict, datetime.now(UTC)))
+        now = datetime.now(UTC)
+        unsettled = set(verdict.unsettled)
+        open_ones = [each for item in batch.items for each in item.objects if each.object_id in unsettled]
+        again_at = now if outcome.status == "dropped" else now + UNSETTLED_PAUSE
+        await self._index.set_back([*setbacks(verdict, now), *postponed(open_ones, "OUTCOME_UNKNOWN", again_at)])
         _count(verdict)
         if verdict.accepted:
             log.info(
@@ -255,13 +293,10 @@ class AcceptanceService:
             self._notify(each.object_id, AcceptFailed(f"Extrinsic execution error: {error}"))
         for object_id in verdict.accepted:
             self._notify(object_id, None)
-        if outcome.status == "finalized":
-            await self._stored(verdict.accepted)
-        else:
-            # Finality may have come while the transaction was followed; else the directory's news will end the wait.
-            await self._stored(
-                [i for i in verdict.accepted if (known := await self._final(i)) is not None and known.accepted]
-            )
+        if outcome.block is not None:
+            self._finality.forget(verdict.accepted)
+            self._finality.saw(verdict.accepted, outcome.block)
+            await self._stored(await self._finality.final(verdict.accepted))
         return bool(verdict.split)
 
     async def _stored(self, object_ids: Sequence[int]) -> None:

@@ -11,6 +11,8 @@ from joygrpc.storage.index import Setback
 
 FIRST_PAUSE = timedelta(seconds=12)
 LONGEST_PAUSE = timedelta(hours=1)
+UNSETTLED_PAUSE = timedelta(seconds=12)
+"""After a transaction of unknown outcome: about the time in which a block would still take it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,16 @@ def setback(object_id: int, attempts: int, error: str, now: datetime) -> Setback
     """What is remembered after a failed attempt; the pause doubles from 12 s to an hour."""
     pause = min(FIRST_PAUSE * (1 << min(attempts, 20)), LONGEST_PAUSE)
     return Setback(object_id, attempts + 1, now + pause, error)
+
+
+def pause_after(refusals: int) -> timedelta:
+    """The pause of a bucket after so many refusals in a row of its transactions, which are nobody's of their objects' fault."""
+    return min(FIRST_PAUSE * (1 << min(max(refusals - 1, 0), 20)), LONGEST_PAUSE)
+
+
+def postponed(objects: Iterable[Waiting], error: str, until: datetime) -> list[Setback]:
+    """What is remembered of objects that wait through no fault of theirs: no failed attempt is counted."""
+    return [Setback(each.object_id, each.attempts, until, error) for each in objects]
 
 
 def setbacks(verdict: Verdict, now: datetime) -> list[Setback]:

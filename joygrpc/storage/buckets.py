@@ -30,6 +30,7 @@ class OwnBuckets:
         self._chosen = frozenset(chosen)
         self._served: frozenset[int] = frozenset()
         self._transactors: dict[int, str] = {}
+        self._locked: dict[int, str] = {}
 
     def __repr__(self) -> str:
         return f"<OwnBuckets served={sorted(self._served)} writable={sorted(self._transactors)}>"
@@ -44,11 +45,17 @@ class OwnBuckets:
         """Buckets that take uploads, and their transactor accounts (SS58)."""
         return self._transactors
 
+    @property
+    def locked(self) -> Mapping[int, str]:
+        """Buckets that are served and take no uploads, as the key of their transactor account (SS58) is not here."""
+        return self._locked
+
     async def refresh(self) -> bool:
         """Asks directory and chain; True when something changed. Raises what they raise, and keeps the picture then."""
         candidates = self._chosen or frozenset(await self._directory.storage_buckets_of_worker(self._worker_id))
         served: set[int] = set()
         transactors: dict[int, str] = {}
+        locked: dict[int, str] = {}
         for bucket_id in sorted(candidates):
             bucket = await self._chain.storage_bucket(bucket_id)
             if bucket is None or bucket.operator_status != "active" or bucket.worker_id != self._worker_id:
@@ -57,8 +64,14 @@ class OwnBuckets:
             # Asked for after the chain has answered: before that the prefix of address texts is a guess.
             if bucket.transactor in self._chain.signers():
                 transactors[bucket_id] = bucket.transactor
+            else:
+                locked[bucket_id] = bucket.transactor or ""
         changed = (served, transactors) != (set(self._served), self._transactors)
-        self._served, self._transactors = frozenset(served), transactors
+        self._served, self._transactors, self._locked = frozenset(served), transactors, locked
         if changed:
             log.info("buckets changed", served=sorted(served), writable=sorted(transactors))
+            for bucket_id, account in locked.items():
+                log.warning(
+                    "bucket takes no uploads: its transactor's key is not here", bucket=bucket_id, account=account
+                )
         return changed

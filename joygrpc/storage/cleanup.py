@@ -176,7 +176,7 @@ class CleanupService:
         for peer in peers:
             with_peer = [*proven, Replica(peer.worker_id, addresses_of(peer.endpoint, peer.grpc_target))]
             more = distinct_operators(with_peer, self._worker_id, own_addresses)
-            if more > count and await self._prover.proves(peer, facts.kept):
+            if more > count and await self._prover.proves(peer, facts.kept, facts.bag.bag_id):
                 proven, count = with_peer, more
                 if count >= self.rules.min_replicas:
                     break

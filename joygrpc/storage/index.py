@@ -274,9 +274,29 @@ class ObjectIndex:
             ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, retry_at_ms = excluded.retry_at_ms, last_error = excluded.last_error"""
         await self.write(lambda db: db.executemany(query, rows).rowcount)
 
+    async def retry_now(self, object_ids: Iterable[int]) -> None:
+        """End the pause of objects that were set back."""
+        rows = [(object_id,) for object_id in object_ids]
+        await self.write(lambda db: db.executemany("UPDATE acceptance SET retry_at_ms = 0 WHERE id = ?", rows).rowcount)
+
+    async def pending_of(self, object_ids: Iterable[int]) -> list[int]:
+        """Those of the ids that wait for acceptance."""
+        rows = [(object_id,) for object_id in object_ids if 0 <= object_id <= HIGHEST_ID]
+        query = "SELECT id FROM objects WHERE id = ? AND state = 'pending'"
+
+        def work(db: sqlite3.Connection) -> list[int]:
+            return [row[0] for row in rows if db.execute(query, row).fetchone() is not None]
+
+        return await self.read(work)
+
+    async def set_bag(self, object_ids: Iterable[int], bag: str) -> None:
+        """Remember that the chain moved objects to a bag; unknown ids do not matter."""
+        rows = [(bag, object_id) for object_id in object_ids if 0 <= object_id <= HIGHEST_ID]
+        await self.write(lambda db: db.executemany("UPDATE objects SET bag = ? WHERE id = ?", rows).rowcount)
+
     async def next_retry(self) -> datetime | None:
         """When the first of the objects that were set back may be tried again."""
-        row = await self.read(lambda db: db.execute("SELECT min(retry_at_ms) FROM acceptance").fetchone())
+        row = await self.read(lambda db: db.execute("SELECT min(retry_at_ms) FROM acceptance WHERE retry_at_ms > 0").fetchone())
         return _from_ms(row[0])
 
     async def counts(self) -> dict[ObjectState, Count]:

@@ -16,10 +16,19 @@ OBJECT_BYTES = gauge("joygrpc_storage_object_bytes", "Bytes of the objects in th
 
 SYNC_DOWNLOADS = counter(
     "joygrpc_storage_sync_downloads_total",
-    "Attempts to fetch an object, by source and reason (OK).",
+    "Requests to peers for objects or parts of them, by source and result (OK, or the problem).",
     ["source", "reason"],
 )
 SYNC_BYTES = counter("joygrpc_storage_sync_bytes_total", "Bytes fetched from peers, by source.", ["source"])
+PEER_REFUSALS = counter(
+    "joygrpc_storage_peer_refusals_total",
+    "What peers did not give, or gave wrong, by the worker of the peer, source and problem.",
+    ["worker", "source", "problem"],
+)
+PEER_RATE = gauge(
+    "joygrpc_storage_peer_rate_bytes", "Bytes a second that a peer gives, averaged.", ["worker", "source"]
+)
+SYNC_QUEUED = gauge("joygrpc_storage_sync_queued", "New obligations that wait to be looked at.")
 SYNC_MISSING = gauge("joygrpc_storage_sync_missing", "Objects that are owed and not here, at the end of the last run.")
 
 ACCEPTANCES = counter("joygrpc_storage_acceptances_total", "Objects reported to the chain, by outcome.", ["outcome"])
@@ -27,6 +36,20 @@ ACCEPT_SECONDS = histogram(
     "joygrpc_storage_accept_seconds",
     "Time of an acceptance transaction, from sending to its outcome, in seconds.",
     buckets=(0.1, 0.5, 1, 2.5, 6, 12, 18, 24, 36, 60, 120, 300),
+)
+
+TRANSACTOR_BALANCE = gauge(
+    "joygrpc_storage_transactor_balance",
+    "Free balance of a bucket's transactor account, in the chain's smallest unit.",
+    ["bucket"],
+)
+TRANSACTOR_NEEDED = gauge(
+    "joygrpc_storage_transactor_needed",
+    "Balance that pays for everything that waits for acceptance and some more, in the chain's smallest unit.",
+    ["bucket"],
+)
+TRANSACTOR_LOW = gauge(
+    "joygrpc_storage_transactor_low", "Whether a bucket's transactor account has less than it needs.", ["bucket"]
 )
 
 TAKEOVER_FILES = counter(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -22,15 +22,17 @@ from joygrpc.storage.edge_endpoint import StorageEdgeEndpoint, storage_edge_serv
 from joygrpc.storage.endpoint import StorageEndpoint, storage_service
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.maintenance import Maintenance
+from joygrpc.storage.peer_health import PeerHealth
 from joygrpc.storage.peer_sources import PeerSources
 from joygrpc.storage.reading import ReadService
 from joygrpc.storage.reconcile import ReconcileService
 from joygrpc.storage.status import StatusService
 from joygrpc.storage.store import ObjectStore
 from joygrpc.storage.sync import SyncService
-from joygrpc.storage.tokens import TokenService
 from joygrpc.storage.takeover import TakeoverService
 from joygrpc.storage.takeover_files import FlatFolders
+from joygrpc.storage.tokens import TokenService
+from joygrpc.storage.transfers import Transfers
 from joygrpc.storage.upload_streams import AcceptanceWait
 from joygrpc.storage.uploads import UploadLimits, UploadService
 from joygrpc.storage.verification import TreeService, Verifier
@@ -93,23 +95,10 @@ class StorageNode:
             worker_id=config.worker,
             max_batch_size=config.acceptance.max_batch_size,
         )
-        self.sync = SyncService(
-            store=store,
-            index=index,
-            directory=directory,
-            buckets=self.buckets,
-            claims=claims,
-            sources=sources,
-            worker_id=config.worker,
-            downloads=config.sync.workers,
-            page_size=config.sync.batch_size,
-        )
         self.reconcile = ReconcileService(
             store=store, index=index, directory=directory, claims=claims, revoke=self._revoke
         )
-        self.verifier = Verifier(
-            store=store, index=index, revoke=self._revoke, to_accept=lambda: self.acceptance_chore.trigger()
-        )
+        self.verifier = Verifier(store=store, index=index, revoke=self._revoke, to_accept=self._report_soon)
         self.trees = TreeService(index=index, claims=claims, verifier=self.verifier)
         self.takeover = TakeoverService(
             folders=folders,
@@ -117,7 +106,21 @@ class StorageNode:
             index=index,
             directory=directory,
             claims=claims,
-            taken=lambda: self.trees_chore.trigger(),
+            taken=self._verify_soon,
+        )
+        health = PeerHealth()
+        self.sync = SyncService(
+            index=index,
+            directory=directory,
+            buckets=self.buckets,
+            claims=claims,
+            sources=sources,
+            transfers=Transfers(store=store, health=health, bandwidth=bandwidth, limit=_seconds(config.sync.timeout_s)),
+            health=health,
+            worker_id=config.worker,
+            downloads=config.sync.workers,
+            page_size=config.sync.batch_size,
+            late=self.takeover.take_one,
         )
         self.reads = ReadService(
             store=store,
@@ -173,7 +176,7 @@ class StorageNode:
         self.acceptance_chore = Chore(
             "acceptance",
             every=timedelta(seconds=config.acceptance.interval_s),
-            run=self.acceptance.run_once,
+            run=self._accept,
             retry=_RETRY,
             ceiling=_RETRY_CEILING,
         )
@@ -183,6 +186,13 @@ class StorageNode:
             run=self.sync.run_once,
             retry=timedelta(seconds=config.sync.retry_interval_s),
             jitter=0.1,
+        )
+        self.sync_new_chore = Chore(
+            "sync-new",
+            every=timedelta(minutes=1),
+            run=self._sync_new,
+            retry=min(timedelta(seconds=config.sync.retry_interval_s), timedelta(minutes=1)),
+            at_start=False,
         )
         self.reconcile_chore = Chore(
             "reconcile", every=timedelta(hours=6), run=self.reconcile.run_once, retry=timedelta(seconds=30), jitter=0.1
@@ -199,7 +209,7 @@ class StorageNode:
         ]  # fmt: skip
         self._chores += self.maintenance.chores()
         if config.sync.enabled:
-            self._chores.append(self.sync_chore)
+            self._chores += [self.sync_chore, self.sync_new_chore]
         # The directory serves its own chores; operators see them here too.
         self.chores = ChoreRegistry(*self._chores, *self._directory.chores)
 
@@ -259,13 +269,21 @@ class StorageNode:
     async def _heed(self, change: DirectoryChange) -> None:
         match change.kind:
             case "object_accepted":
-                await self.acceptance.settle(change.object_ids)
-                self.sync_chore.trigger()
+                if await self.acceptance.settle(change.object_ids):
+                    self.acceptance_chore.trigger()
+                self.sync.note_objects(change.object_ids)
+                self.sync_new_chore.trigger()
             case "object_deleted":
                 await self.acceptance.deleted(change.object_ids)
-            case "bag_changed" | "object_moved":
+            case "object_moved":
+                await self._index.set_bag(change.object_ids, str(change.bag_id))
                 self.acceptance_chore.trigger()
-                self.sync_chore.trigger()
+                self.sync.note_objects(change.object_ids)
+                self.sync_new_chore.trigger()
+            case "bag_changed" if change.bag_id is not None:
+                self.acceptance_chore.trigger()
+                self.sync.note_bag(change.bag_id)
+                self.sync_new_chore.trigger()
             case "bucket_changed":
                 self.buckets_chore.trigger()
             case "snapshot":
@@ -284,14 +302,38 @@ class StorageNode:
             self.acceptance_chore.trigger()
             self.sync_chore.trigger()
 
+    async def _sync_new(self) -> None:
+        if self.sync.walk_wanted:
+            self.sync_chore.trigger()
+        await self.sync.run_new()
+
+    async def _accept(self) -> None:
+        await self.acceptance.run_once()
+        next_retry = await self._index.next_retry()
+        if next_retry is not None and next_retry < datetime.now(UTC) + self.acceptance_chore.every:
+            pause = max((next_retry - datetime.now(UTC)).total_seconds(), _RETRY.total_seconds())
+            asyncio.get_running_loop().call_later(pause, self.acceptance_chore.trigger)
+
     async def _revoke(self, object_ids: Collection[int]) -> None:
         await self.hub.revoke(object_ids=object_ids)
 
     def _rotten(self) -> None:
         self.sync_chore.trigger()
 
+    def _report_soon(self) -> None:
+        self.acceptance_chore.trigger()
+
+    def _verify_soon(self) -> None:
+        self.trees_chore.trigger()
+        # What was copied in is verified already, and waits for acceptance.
+        self.acceptance_chore.trigger()
+
     def _drifted(self) -> None:
         self.reconcile_chore.trigger()
 
     async def _count(self) -> None:
         await self.status.data_stats()
+
+
+def _seconds(value: float | None) -> timedelta | None:
+    return None if value is None else timedelta(seconds=value)

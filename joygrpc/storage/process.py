@@ -13,6 +13,7 @@ import structlog
 from joygrpc.chain import Chain, ChainError, ChainUnavailable, KeyInvalid, SubstrateChain
 from joygrpc.chain.settings import chain_config
 from joygrpc.config import StorageNodeConfig
+from joygrpc.config.storage import ADDRESSES_FILE
 from joygrpc.directory import Directory, DirectoryConfig, DirectoryScope, DirectoryUnusable
 from joygrpc.mesh import MeshServer, tls_files
 from joygrpc.query_node import QueryNodeClient
@@ -32,8 +33,6 @@ log = structlog.get_logger(__name__)
 _WITH_DATA_WAIT = timedelta(seconds=5)
 """How long a node that has objects to serve waits for chain and query node before it serves them."""
 _POLL_S = 0.5
-ADDRESSES_FILE = "addresses.json"
-"""Beside the index while the node listens: where. Commands for a running node read it."""
 
 
 class Exit(IntEnum):

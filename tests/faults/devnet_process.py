@@ -32,10 +32,10 @@ class DevnetProcess:
     def __init__(self, folder: Path, storage: Sequence[dict[str, str]], *options: str) -> None:
         self._folder = folder
         self._options = options
-        self._ports = (free_port(), free_port())
+        self.ports = (free_port(), free_port())
         self._process: asyncio.subprocess.Process | None = None
-        self.chain = f"ws://127.0.0.1:{self._ports[0]}"
-        self.query_node = f"http://127.0.0.1:{self._ports[1]}/graphql"
+        self.chain = f"ws://127.0.0.1:{self.ports[0]}"
+        self.query_node = f"http://127.0.0.1:{self.ports[1]}/graphql"
         folder.mkdir()
         (folder / "preset.json").write_text(json.dumps({"storage": list(storage), "distributors": []}))
 
@@ -49,7 +49,7 @@ class DevnetProcess:
         with (self._folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "joygrpc", "devnet", "start", "--json", "--block-time", "1000", "--seal-delay", "100",
-                "--chain-port", str(self._ports[0]), "--query-node-port", str(self._ports[1]), *self._options,
+                "--chain-port", str(self.ports[0]), "--query-node-port", str(self.ports[1]), *self._options,
                 "--data", str(self._folder / "data"), "--preset-file", str(self._folder / "preset.json"),
                 stdout=asyncio.subprocess.PIPE, stderr=log, env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )  # fmt: skip

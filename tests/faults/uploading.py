@@ -90,7 +90,7 @@ class Clients:
 
     def __init__(self, worker: int, ledger: Ledger, supply: Supply, rng: random.Random) -> None:
         self._worker = worker
-        self._ledger, self._supply, self._rng = ledger, supply, rng
+        self._ledger, self._supply, self.rng = ledger, supply, rng
         self._open: list[Piece] = []
         self._recent: list[Piece] = []
         self.answers: Counter[str] = Counter()
@@ -104,7 +104,7 @@ class Clients:
 
     async def _upload_on(self, node: RunningNode) -> None:
         while True:
-            piece = self._open.pop(0) if self._open and self._rng.random() < 0.5 else await self._supply.take()
+            piece = self._open.pop(0) if self._open and self.rng.random() < 0.5 else await self._supply.take()
             self._recent = [*self._recent[-20:], piece]
             reason = "CANCELLED"
             try:
@@ -134,7 +134,7 @@ class Clients:
 
     async def _send(self, node: RunningNode, piece: Piece) -> None:
         start, pieces = piece.start(self._worker), cut(piece.data)
-        way = self._rng.random()
+        way = self.rng.random()
         if way < 0.5:
             await through_edge(node, start, pieces)
         elif way < 0.85 or len(pieces) == 1:
@@ -151,7 +151,7 @@ class Clients:
             if not self._recent:
                 await asyncio.sleep(0.01)
                 continue
-            piece = self._rng.choice(self._recent)
+            piece = self.rng.choice(self._recent)
             reason = await self.compare(node, piece)
             if reason in _GONE:
                 return

@@ -118,6 +118,35 @@ async def test_storage_entries(chain: SubstrateChain, devnet: Devnet) -> None:
     assert await chain.storage_bucket(10**6) is None
 
 
+async def test_whole_maps(chain: SubstrateChain, devnet: Devnet) -> None:
+    made: list[str] = [(await devnet.call("devnet_createChannel", member=2))["bag"] for _ in range(3)]
+    bags = {str(bag.bag_id): bag for bag in await chain.bags()}
+    assert {str(BAG), *made} <= set(bags)
+    assert bags[str(BAG)] == await chain.bag(BAG)
+    assert await chain.storage_buckets() == [await chain.storage_bucket(0)]
+    # A key of two parts.
+    (entry,) = await chain.storage_entries("Storage", "DistributionBucketByFamilyIdById")
+    assert entry[0] == (0, 0)
+    assert await chain.storage_entries("Storage", "Blacklist") == []
+    for unknown in (("Storage", "Nothing"), ("Nothing", "Nothing")):
+        with pytest.raises(CallInvalid):
+            await chain.storage_entries(*unknown)
+
+
+async def test_what_would_be_signed(chain: SubstrateChain) -> None:
+    call = Call("System", "remark", {"remark": "0x0102"})
+    single = await chain.encoded_call([call])
+    assert single.endswith("080102")
+    batch = await chain.encoded_call([call, call], "force_batch")
+    assert batch.endswith(single[2:] * 2)
+    with pytest.raises(CallInvalid):
+        await chain.encoded_call([Call("System", "nothing", {})])
+
+
+async def test_the_kind_of_chain(chain: SubstrateChain) -> None:
+    assert await chain.chain_type() == "Development"
+
+
 async def test_values_and_constants_by_name(chain: SubstrateChain) -> None:
     assert isinstance(await chain.storage_value("Storage", "NextDataObjectId"), int)
     assert await chain.storage_value("Storage", "UploadingBlocked") is False

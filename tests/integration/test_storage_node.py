@@ -91,12 +91,12 @@ class Created:
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     ports = (free_port(), free_port(), free_port())
-    preset = DevPreset(storage=tuple(_operator_metadata(port) for port in ports))
+    preset = DevPreset(storage=tuple(operator_metadata(port) for port in ports))
     with devnet_in_thread(DevnetConfig(chain_port=0, query_node_port=0, preset=preset)) as devnet:
         yield Ground(devnet, ports, tmp_path_factory.mktemp("storage"))
 
 
-def _operator_metadata(port: int) -> bytes:
+def operator_metadata(port: int) -> bytes:
     extra = json.dumps({"grpc": f"grpc://127.0.0.1:{port}"})
     return metadata.StorageBucketOperatorMetadata(endpoint=f"http://127.0.0.1:{port}", extra=extra).SerializeToString()
 

@@ -156,14 +156,14 @@ class Connection:
         values = []
         for hasher, type_string in parts:
             data.get_next_bytes(_KEPT_BEHIND[hasher])
-            values.append(self._decode(type_string, data))
+            values.append(self._decode(type_string, data, whole=False))
         return tuple(values)
 
-    def _decode(self, type_string: str, data: ScaleBytes) -> object:
+    def _decode(self, type_string: str, data: ScaleBytes, *, whole: bool = True) -> object:
         # The library's own way asks the node for the runtime's version each time.
         substrate = self.substrate
         value = substrate.runtime_config.create_scale_object(type_string, data=data, metadata=substrate.metadata)
-        decoded: object = value.decode()
+        decoded: object = value.decode(check_remaining=whole)
         return decoded
 
     def read_events(self, block_hash: str) -> Any:

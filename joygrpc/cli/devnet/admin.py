@@ -28,25 +28,48 @@ TIMEOUT_S = 30
     help="File of `joygrpc dev --json-file`.",
 )
 def admin_command(method: str | None, parameters: tuple[str, ...], url: str | None, dev_file: Path | None) -> None:
-    r"""Change a running devnet. Without METHOD, list the methods.
+    r"""Change a running devnet. Without METHOD, list the methods with their parameters; `help METHOD` tells more of one.
 
     A VALUE is JSON, or else a text. Some examples:
 
     \b
     joygrpc devnet admin create-member controller=//Alice handle=alice
     joygrpc devnet admin create-channel member=2
+    joygrpc devnet admin populate member=2 channels=1000 objects=10
+    joygrpc devnet admin seal count=3
+    joygrpc devnet admin fork depth=1
     joygrpc devnet admin set-fault stalled=true
     joygrpc devnet admin set-fault 'reject={"pallet": "Storage", "error": "UploadingBlocked"}'
     joygrpc devnet admin set-fault query_node_error=null_data
+    joygrpc devnet admin set-fault chain_delay_ms=500
     joygrpc devnet admin set-fault clear=true
     """
     address = _http(url or read_dev_file(dev_file)["chain"])
     if method is None:
-        listed = _call(address, "rpc_methods", {})["methods"]
-        for name in sorted(name for name in listed if name.startswith(PREFIX)):
-            click.echo(_kebab(name.removeprefix(PREFIX)))
+        for described in _call(address, PREFIX + "methods", {}):
+            summary = described["about"].partition("\n")[0]
+            click.echo(f"{_usage(described)}\n    {summary}")
+        return
+    if method == "help":
+        _help(address, parameters)
         return
     click.echo(json.dumps(_call(address, PREFIX + _camel(method), dict(map(_parameter, parameters)))))
+
+
+def _help(address: str, names: tuple[str, ...]) -> None:
+    described = {_kebab(item["method"].removeprefix(PREFIX)): item for item in _call(address, PREFIX + "methods", {})}
+    for name in names or described:
+        if name not in described:
+            raise click.UsageError(f"no method {name}; without METHOD, all are listed")
+        click.echo(f"{_usage(described[name])}\n\n{described[name]['about']}\n")
+
+
+def _usage(described: dict[str, Any]) -> str:
+    """The method as it is typed; what may be left out is in brackets."""
+    parameters = (
+        f"[{name.removesuffix('?')}=]" if name.endswith("?") else f"{name}=" for name in described["parameters"]
+    )
+    return " ".join((_kebab(described["method"].removeprefix(PREFIX)), *parameters))
 
 
 def _http(address: str) -> str:

@@ -43,16 +43,21 @@ if TYPE_CHECKING:
 )
 @click.option("--manual", is_flag=True, help="No block but by `devnet admin seal`.")
 @click.option(
+    "--deterministic",
+    is_flag=True,
+    help="As --manual, and block times are fixed: the same calls in the same blocks give the same hashes each time.",
+)
+@click.option(
     "--finality-lag",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Blocks that finality stays behind.",
+    help="Blocks that finality stays behind; `devnet admin fork` can replace that many.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the chain in this directory; in memory without it.",
+    help="Keep the chain in this directory, with the states of its last 4096 blocks; in memory without it.",
 )
 @click.option(
     "--preset-file",
@@ -63,18 +68,20 @@ if TYPE_CHECKING:
 def start_command(ready: ReadyOutput, **options: Any) -> None:
     """Run a development chain and its query node until SIGTERM or Ctrl-C.
 
-    Any Substrate client and any client of the network's query node can use them.
+    Any Substrate client and any client of the network's query node can use them. `joygrpc devnet admin` changes the chain
+    beyond what transactions can, makes blocks, and lets chain and query node misbehave.
     """
     asyncio.run(_serve(_config(options), ready))
 
 
 def _config(options: dict[str, Any]) -> "DevnetConfig":
-    from joygrpc.devnet.config import DevnetConfig
+    from joygrpc.devnet.config import FIXED_STEP_MS, DevnetConfig
 
     data: Path | None = options["data"]
     if data is not None:
         data.mkdir(parents=True, exist_ok=True)
-    manual = options["manual"]
+    deterministic = options["deterministic"]
+    manual = options["manual"] or deterministic
     return DevnetConfig(
         host=options["host"],
         chain_port=options["chain_port"],
@@ -82,6 +89,7 @@ def _config(options: dict[str, Any]) -> "DevnetConfig":
         block_time_ms=0 if manual else options["block_time_ms"],
         seal_delay_ms=None if manual else options["seal_delay_ms"],
         finality_lag=options["finality_lag"],
+        fixed_step_ms=FIXED_STEP_MS if deterministic else None,
         data=data,
         preset=None if options["preset_file"] is None else _preset(options["preset_file"]),
     )

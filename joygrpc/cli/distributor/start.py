@@ -22,7 +22,7 @@ from joygrpc.cli.program import (
 )
 from joygrpc.config.distributor import DistributorNodeConfig
 from joygrpc.config.errors import ConfigInvalid
-from joygrpc.config.gateway import GatewayConfig, GatewayLimits, OperatorSettings
+from joygrpc.config.gateway import GatewayConfig, OperatorSettings
 from joygrpc.config.loading import load_distributor_config, render_config
 from joygrpc.config.log import LogSettings
 from joygrpc.config.storage import PRIVATE_DIRECTORY
@@ -140,7 +140,9 @@ def gateway_config(config: DistributorNodeConfig) -> GatewayConfig:
         data_root=config.directories.assets,
         operator=operator,
         workers=extras.gateway_workers,
-        limits=GatewayLimits(stall_timeout_s=extras.read_stall_timeout_s),
+        trusted_proxies=extras.edge.trusted_proxies,
+        forwarded_header=extras.edge.forwarded_header,
+        limits=extras.edge.limits.over(stall_timeout_s=extras.read_stall_timeout_s),
         shutdown=extras.shutdown,
         log=config.log,
     )

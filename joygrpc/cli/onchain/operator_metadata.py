@@ -1,13 +1,17 @@
 """The message that an operator publishes, from flags and a file."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from joygrpc.cli.onchain.exits import CommandFailed, Exits
 from joygrpc.cli.onchain.metadata_files import FamilyFile, OperatorFile, checked, read_metadata
 from joygrpc.pb.joystream.metadata import storage_pb2
+from joygrpc.query_node import QueryNodeClient, QueryNodeError
 
 TITLE = "OperatorMetadata"
+Published = Callable[[], str | None]
 OperatorMessage = storage_pb2.StorageBucketOperatorMetadata | storage_pb2.DistributionBucketOperatorMetadata
 
 
@@ -18,8 +22,9 @@ def operator_description(
     endpoint: str | None = None,
     file: Path | None = None,
     mesh_endpoint: str | None = None,
+    published: Published | None = None,
 ) -> None:
-    """Fill the message. Raises `CommandFailed`."""
+    """Fill the message; `published` tells what `extra` is now, if the mesh endpoint shall be put into that. Raises `CommandFailed`."""
     if file is not None:
         content = read_metadata(file, OperatorFile, TITLE, exits)
     else:
@@ -41,6 +46,8 @@ def operator_description(
                 message.location.coordinates.longitude = point.longitude
     extra = content.extra
     if mesh_endpoint is not None:
+        if extra is None and published is not None:
+            extra = published()
         extra = with_mesh_endpoint(extra, mesh_endpoint, exits)
     if extra is not None:
         message.extra = extra
@@ -65,6 +72,37 @@ def with_mesh_endpoint(extra: str | None, mesh_endpoint: str, exits: Exits) -> s
             "extra is not a JSON object, so the mesh endpoint cannot be put into it", exits.invalid_metadata
         )
     return json.dumps(content | {"grpc": mesh_endpoint}, separators=(",", ":"))
+
+
+def published_by_storage_operator(query_node: str, bucket_id: int, exits: Exits) -> Published:
+    """Asks a query node for the `extra` of a storage bucket's operator. What it gives raises `CommandFailed` when there is no answer."""
+
+    async def ask(client: QueryNodeClient) -> str | None:
+        return next((bucket.extra for bucket in await client.storage_buckets() if bucket.id == bucket_id), None)
+
+    return lambda: _asked(query_node, ask, exits)
+
+
+def published_by_distribution_operator(query_node: str, bucket_id: str, worker_id: int, exits: Exits) -> Published:
+    """The same for an operator of a distribution bucket."""
+
+    async def ask(client: QueryNodeClient) -> str | None:
+        buckets = [bucket for bucket in await client.distribution_buckets() if bucket.id == bucket_id]
+        operators = [operator for bucket in buckets for operator in bucket.operators if operator.worker_id == worker_id]
+        return operators[0].extra if operators else None
+
+    return lambda: _asked(query_node, ask, exits)
+
+
+def _asked(url: str, ask: Callable[[QueryNodeClient], Awaitable[str | None]], exits: Exits) -> str | None:
+    async def connected() -> str | None:
+        async with QueryNodeClient(url) as client:
+            return await ask(client)
+
+    try:
+        return asyncio.run(connected())
+    except QueryNodeError as error:
+        raise CommandFailed(f"the query node {url} does not say what is published: {error}", exits.chain) from None
 
 
 def family_description(file: Path, exits: Exits) -> bytes:

@@ -21,7 +21,7 @@ from joygrpc.cli.program import (
     stop_grace,
 )
 from joygrpc.config.errors import ConfigInvalid
-from joygrpc.config.gateway import GatewayConfig, GatewayLimits
+from joygrpc.config.gateway import GatewayConfig
 from joygrpc.config.loading import load_storage_config, render_config
 from joygrpc.config.storage import StorageNodeConfig
 from joygrpc.supervisor import ProcessSpec, unix_socket_path, url_of
@@ -62,7 +62,10 @@ _PATH = click.Path(path_type=Path)
     "-c", "--cleanup", is_flag=True, default=None, help="Remove what the buckets no longer owe.  [env CLEANUP]"
 )
 @click.option(
-    "--cleanupInterval", "cleanup_interval", type=_MINUTES, help="Minutes between two cleanups.  [default: 360]"
+    "--cleanupInterval",
+    "cleanup_interval",
+    type=_MINUTES,
+    help="Minutes between two cleanups.  [env CLEANUP_INTERVAL; default: 360]",
 )
 @click.option("--cleanupBatchSize", "cleanup_batch", type=_COUNT, help="Objects looked up at a time.  [default: 10000]")
 @click.option("--cleanupWorkersNumber", "cleanup_workers", type=_COUNT, help="Removals at a time.  [default: 100]")
@@ -176,7 +179,13 @@ def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
             "sync.workers": flags["sync_workers"],
             "sync.timeout_s": _seconds(flags["sync_timeout"]),
             "cleanup.enabled": cleanup,
-            "cleanup.interval_s": _seconds(flags["cleanup_interval"]),
+            "cleanup.interval_s": _seconds(
+                (environ.get("CLEANUP_INTERVAL") or None)
+                if flags["cleanup_interval"] is None
+                else flags["cleanup_interval"]
+            ),
+            "cleanup.min_replicas": environ.get("CLEANUP_MIN_REPLICATION_THRESHOLD") or None,
+            "cleanup.new_object_s": environ.get("CLEANUP_NEW_OBJECT_EXPIRATION_PERIOD") or None,
             "cleanup.batch_size": flags["cleanup_batch"],
             "cleanup.workers": flags["cleanup_workers"],
             "query_node.url": flags["query_node"],
@@ -197,7 +206,12 @@ def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _seconds(minutes: float | None) -> float | None:
+def _seconds(minutes: float | str | None) -> float | None:
+    if isinstance(minutes, str):
+        try:
+            minutes = float(minutes)
+        except ValueError:
+            raise click.UsageError(f"not a number of minutes: {minutes}") from None
     return None if minutes is None else minutes * 60
 
 
@@ -251,7 +265,7 @@ def run_storage_node(config: StorageNodeConfig, ready: ReadyOutput) -> int:
 
 def gateway_config(config: StorageNodeConfig) -> GatewayConfig:
     """The configuration of the node's own gateway."""
-    limits = GatewayLimits(
+    limits = config.edge.limits.over(
         max_concurrent_uploads=config.limits.max_concurrent_uploads,
         stall_timeout_s=config.limits.upload_stall_timeout_s,
     )
@@ -260,6 +274,8 @@ def gateway_config(config: StorageNodeConfig) -> GatewayConfig:
         node_target=f"unix:{config.node_socket}",
         data_root=config.uploads,
         workers=config.rest.workers,
+        trusted_proxies=config.edge.trusted_proxies,
+        forwarded_header=config.edge.forwarded_header,
         limits=limits,
         shutdown=config.shutdown,
         log=config.log,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import structlog
 
 from joygrpc.devnet.chain.archive import Archive, ArchiveFailed
+from joygrpc.devnet.chain.block_tree import BlockTree
 from joygrpc.devnet.chain.execution import Execution
 from joygrpc.devnet.chain.extrinsics import Extrinsic, MalformedExtrinsic, decode_extrinsic, encode_inherent
 from joygrpc.devnet.chain.headers import Block, Header, blake2_256, hex0x
 from joygrpc.devnet.chain.mempool import Mempool, Pending, TransactionRefused, Watcher
-from joygrpc.devnet.chain.state import Branch, State, StateAt, StateHistory
 from joygrpc.devnet.chain.writing import encode_changes, encode_events, state_root
 from joygrpc.devnet.events import Event, FinalizedBlock
 from joygrpc.devnet.faults import Faults
@@ -77,19 +78,15 @@ class Chain:
         self.execution = Execution(self.ledger, runtime, faults)
         self._administration = Dispatcher(self.ledger, runtime)  # injected failures are for transactions
         self.mempool = Mempool()
-        self.history = StateHistory(depth)
+        self.blocks = BlockTree(depth, archive)
         self.on_block: list[Callable[[Block], None]] = []
         self.on_finalized: list[Callable[[Block], None]] = []
         self.on_transaction: list[Callable[[], None]] = []
         self._archive = archive
         self._failure: ArchiveFailed | None = None
-        self._hashes: list[bytes] = []
-        self._blocks: dict[bytes, Block] = {}
-        self._left: dict[bytes, tuple[Block, Branch]] = {}
         self._unfinal: list[_Unfinal] = []
         self._fixed_step_ms = fixed_step_ms
         self._not_before_ms = 0
-        self._finalized_number = 0
         self._start()
 
     # Blocks
@@ -97,55 +94,25 @@ class Chain:
     @property
     def best(self) -> Block:
         """The newest block."""
-        return self._blocks[self._hashes[-1]]
-
-    @property
-    def finalized(self) -> Block:
-        """The newest final block."""
-        return self._blocks[self._hashes[self._finalized_number]]
+        return self.blocks.best
 
     @property
     def genesis_hash(self) -> bytes:
         """The hash of block 0."""
-        return self._hashes[0]
-
-    def hash_of(self, number: int) -> bytes | None:
-        """The hash at a height; None where there is no block."""
-        return self._hashes[number] if 0 <= number < len(self._hashes) else None
-
-    def block(self, block_hash: bytes) -> Block | None:
-        """A block by hash; None for an unknown one, or one that is out of the window and not archived.
-
-        Those that a fork left behind are still known, as in other nodes.
-        """
-        block = self._blocks.get(block_hash)
-        if block is None and (left := self._left.get(block_hash)) is not None:
-            return left[0]
-        if block is None and self._archive is not None:
-            block = self._archive.block(block_hash)
-        return block
-
-    def state(self, block: Block) -> State | None:
-        """The state after a block; None when it is out of the window."""
-        if (left := self._left.get(block.hash)) is not None:
-            return left[1]
-        return StateAt(self.history, block.number) if self.history.covers(block.number) else None
+        genesis = self.blocks.hash_of(0)
+        assert genesis is not None, "a chain begins with block 0"
+        return genesis
 
     def finalized_block(self, number: int) -> FinalizedBlock | None:
         """A final block with its events, as the query node reads it; None where there is none yet, or no more."""
-        block_hash = self.hash_of(number)
-        if block_hash is None or number > self._finalized_number:
+        block_hash = self.blocks.hash_of(number)
+        if block_hash is None or number > self.blocks.finalized_number:
             return None
-        block = self.block(block_hash)
+        block = self.blocks.block(block_hash)
         if block is None:
             return None
         hashes = tuple(hex0x(blake2_256(raw)) for raw in block.extrinsics)
         return FinalizedBlock(number, hex0x(block.hash), block.timestamp_ms, block.events, hashes)
-
-    @property
-    def finalized_number(self) -> int:
-        """The height of the newest final block."""
-        return self._finalized_number
 
     @property
     def has_ready_transactions(self) -> bool:
@@ -202,20 +169,13 @@ class Chain:
         """Go back `depth` blocks; gives what was left, oldest first."""
         left = self._unfinal[-depth:]
         del self._unfinal[-depth:]
-        base = StateAt(self.history, left[0].block.number - 1)
-        changes: dict[bytes, bytes | None] = {}
-        for unfinal in left:
-            block = unfinal.block
-            changes |= {key: self.history.get(key, block.number) for key in block.changed_keys}
-            self._left[block.hash] = (block, Branch(base, dict(changes)))
         self._not_before_ms = left[-1].block.timestamp_ms + 1
         for unfinal in reversed(left):
-            del self._blocks[self._hashes.pop()]
             self.ledger.journal.revert(unfinal.entries)
-            self.history.retract()
-            self._archived(lambda archive: archive.retract())
             for pending in unfinal.included:
                 pending.tell({"retracted": hex0x(unfinal.block.hash)})
+        with self._last_failure():
+            self.blocks.leave([unfinal.block for unfinal in left])
         return left
 
     def _put_back(self, retracted: list[Pending]) -> None:
@@ -232,7 +192,7 @@ class Chain:
             raise ChainStalled("the chain is stalled")
 
     def _begin_block(self) -> None:
-        self.ledger.block_number = len(self._hashes)
+        self.ledger.block_number = len(self.blocks)
         self.ledger.extrinsic_index = None
 
     def _finish_block(self, also_changed: frozenset[bytes] = frozenset()) -> Block:
@@ -264,21 +224,12 @@ class Chain:
         return block
 
     def _finalize(self) -> None:
-        while self._finalized_number < self.best.number - self.finality_lag:
-            self._finalized_number += 1
-            block = self.finalized
+        while self.blocks.finalized_number < self.best.number - self.finality_lag:
+            block = self.blocks.finalize_next()
             for pending in self._unfinal.pop(0).included:
                 pending.tell({"finalized": hex0x(block.hash)})
             for listener in list(self.on_finalized):
                 listener(block)
-            self._prune(block.number - self.history.depth)
-
-    def _prune(self, number: int) -> None:
-        if number >= 0:
-            self._blocks.pop(self._hashes[number], None)
-            for block, _ in list(self._left.values()):
-                if block.number <= number:
-                    del self._left[block.hash]
 
     def _next_timestamp_ms(self) -> int:
         parent_ms = self.best.timestamp_ms
@@ -318,8 +269,8 @@ class Chain:
     def _validate(self, extrinsic: Extrinsic, *, future: bool = False) -> None:
         signed = extrinsic.signed
         assert signed is not None, "inherents never reach the pool"
-        next_number = len(self._hashes)
-        birth = self.hash_of(signed.era.birth(next_number))
+        next_number = len(self.blocks)
+        birth = self.blocks.hash_of(signed.era.birth(next_number))
         if birth is None:
             raise TransactionRefused.invalid("Transaction has an ancient birth block")
         if not extrinsic.verify(self.genesis_hash, birth):
@@ -336,12 +287,7 @@ class Chain:
     def _start(self) -> None:
         loaded = self._archive.load(self.ledger, self.runtime) if self._archive is not None else None
         if loaded is not None:
-            self._hashes = loaded.hashes
-            self._blocks = {loaded.best.hash: loaded.best}
-            self._finalized_number = loaded.best.number
-            self.history.load(loaded.oldest, loaded.state)
-            for number, changes in loaded.changes:
-                self.history.commit(number, changes)
+            self.blocks.load(loaded)
             return
         for cell in self.ledger.cells():
             cell.settle()
@@ -356,8 +302,8 @@ class Chain:
         events: tuple[Event, ...],
         also_changed: frozenset[bytes] = frozenset(),
     ) -> Block:
-        number = len(self._hashes)
-        parent = self.best.header if self._hashes else None
+        number = len(self.blocks)
+        parent = self.best.header if number else None
         parent_hash = parent.hash if parent else bytes(32)
         encoded_events = encode_events(self.runtime, events)
         changes = {
@@ -377,17 +323,15 @@ class Chain:
             extrinsics_root=blake2_256(b"".join(extrinsics)),
         )
         block = Block(header, timestamp_ms, extrinsics, events, also_changed.union(changes))
-        self.history.commit(number, changes)
-        self._hashes.append(block.hash)
-        self._blocks[block.hash] = block
-        self._archived(lambda archive: archive.store(block, encoded_events, changes))
+        with self._last_failure():
+            self.blocks.append(block, encoded_events, changes)
         return block
 
-    def _archived(self, write: Callable[[Archive], None]) -> None:
-        if self._archive is None:
-            return
+    @contextmanager
+    def _last_failure(self) -> Iterator[None]:
+        """Lets what the archive could not write be the end of the chain."""
         try:
-            write(self._archive)
+            yield
         except ArchiveFailed as failure:
             self._failure = failure
             raise
@@ -404,4 +348,4 @@ class Chain:
         return self.runtime.item(pallet, item).raw_key(*keys)
 
     def __repr__(self) -> str:
-        return f"<Chain at {self.best.number}, final {self._finalized_number}, {len(self.mempool)} pending>"
+        return f"<Chain at {self.best.number}, final {self.blocks.finalized_number}, {len(self.mempool)} pending>"

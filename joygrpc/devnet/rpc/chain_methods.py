@@ -53,7 +53,7 @@ class ChainMethods:
         return block
 
     def _state_of(self, block: Block) -> State:
-        state = self._chain.state(block)
+        state = self._chain.blocks.state(block)
         if state is None:
             why = f"Client error: UnknownBlock: State already discarded for {hex0x(block.hash)}"
             raise RpcError(UNKNOWN_BLOCK, why)
@@ -77,7 +77,7 @@ class ChainMethods:
             return [self.get_block_hash(item) for item in number]
         if number is None:
             return hex0x(self._chain.best.hash)
-        block_hash = self._chain.hash_of(whole_number(number))
+        block_hash = self._chain.blocks.hash_of(whole_number(number))
         return None if block_hash is None else hex0x(block_hash)
 
     def get_head(self) -> str:
@@ -86,7 +86,7 @@ class ChainMethods:
 
     def get_finalized_head(self) -> str:
         """The hash of the newest final block."""
-        return hex0x(self._chain.finalized.hash)
+        return hex0x(self._chain.blocks.finalized.hash)
 
     # state_*
 
@@ -162,4 +162,4 @@ class ChainMethods:
         raise RpcError(UNKNOWN_BLOCK, f"{why}: not supported on the devnet")
 
     def _find(self, at: str | None) -> Block | None:
-        return self._chain.best if at is None else self._chain.block(unhex(at))
+        return self._chain.best if at is None else self._chain.blocks.block(unhex(at))

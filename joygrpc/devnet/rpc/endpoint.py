@@ -11,7 +11,8 @@ from typing import Any, Final
 import structlog
 from aiohttp import WSMsgType, web
 
-from joygrpc.devnet.chain.chain import Chain, ChainStalled
+from joygrpc.devnet.chain.chain import Chain, ChainStalled, NotForkable
+from joygrpc.devnet.faults import Faults
 from joygrpc.devnet.ledger.failures import DispatchFailure
 from joygrpc.devnet.rpc.chain_methods import ChainMethods
 from joygrpc.devnet.rpc.errors import (
@@ -19,6 +20,7 @@ from joygrpc.devnet.rpc.errors import (
     DISPATCH_FAILED,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    NOT_FORKABLE,
     PARSE_ERROR,
     RpcError,
     invalid_params,
@@ -43,7 +45,8 @@ class RpcEndpoint:
         self._node = NodeMethods(chain, version)
         self._standard: dict[str, Method] = read_methods(self._reads, self._node)
         self._standard["rpc_methods"] = self._list_methods
-        self._methods: dict[str, Method] = {**self._standard, **(extra or {})}
+        self._extra: dict[str, Method] = {**(extra or {}), "devnet_methods": self._list_extra}
+        self._methods: dict[str, Method] = {**self._standard, **self._extra}
         self._sockets: set[web.WebSocketResponse] = set()
 
     def app(self) -> web.Application:
@@ -58,12 +61,24 @@ class RpcEndpoint:
         # Without the additions: clients warn of methods that they do not know.
         return {"methods": sorted({*self._standard, *SUBSCRIPTIONS, *UNSUBSCRIPTIONS})}
 
+    def _list_extra(self) -> list[dict[str, object]]:
+        """The methods that only a devnet has: name, parameters, and what they are for."""
+        return [
+            {
+                "method": name,
+                "parameters": [_parameter(parameter) for parameter in inspect.signature(method).parameters.values()],
+                "about": inspect.getdoc(method) or "",
+            }
+            for name, method in sorted(self._extra.items())
+        ]
+
     async def _close_sockets(self, _: web.Application) -> None:
         for socket in list(self._sockets):
             await socket.close(code=1001, message=b"devnet stops")
 
     async def _post(self, request: web.Request) -> web.Response:
         answer = self._answer_text(await request.read(), None)
+        await asyncio.sleep(self._chain.faults.chain_delay_ms / 1000)
         return web.json_response(answer)
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
@@ -74,7 +89,7 @@ class RpcEndpoint:
         self._sockets.add(socket)
         try:
             async with asyncio.TaskGroup() as tasks:
-                connection = _Connection(socket, request.transport)
+                connection = _Connection(socket, request.transport, self._chain.faults)
                 writer = tasks.create_task(connection.write())
                 try:
                     await self._serve(socket, connection)
@@ -119,6 +134,8 @@ class RpcEndpoint:
             return _failed(identity, RpcError(DISPATCH_FAILED, f"The call failed: {failure}", str(failure)))
         except ChainStalled as stalled:
             return _failed(identity, RpcError(CHAIN_STALLED, str(stalled)))
+        except NotForkable as refusal:
+            return _failed(identity, RpcError(NOT_FORKABLE, str(refusal)))
         except Exception:
             log.exception("devnet.rpc_broke", method=method)
             return _failed(identity, RpcError(INTERNAL_ERROR, "Internal error"))
@@ -154,15 +171,17 @@ _Live = tuple[Subscriptions, list[Callable[[], None]]]
 class _Connection:
     """The way out of one WebSocket: what is pushed is sent in order; a client that does not read is cut off."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None) -> None:
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None, faults: Faults) -> None:
         self._socket = socket
         self._transport = transport
-        self._outgoing: asyncio.Queue[str] = asyncio.Queue(_OUTGOING)
+        self._faults = faults
+        self._clock = asyncio.get_running_loop().time
+        self._outgoing: asyncio.Queue[tuple[float, str]] = asyncio.Queue(_OUTGOING)
 
     def push(self, message: Any) -> None:
         """Send a message, after those before it."""
         try:
-            self._outgoing.put_nowait(json.dumps(message))
+            self._outgoing.put_nowait((self._clock() + self._faults.chain_delay_ms / 1000, json.dumps(message)))
         except asyncio.QueueFull:
             if self._transport is not None:
                 # Not a closing handshake: the client does not read.
@@ -172,9 +191,17 @@ class _Connection:
         """Send until cancelled or the client is gone."""
         try:
             while True:
-                await self._socket.send_str(await self._outgoing.get())
+                due, text = await self._outgoing.get()
+                if (early_s := due - self._clock()) > 0:
+                    await asyncio.sleep(early_s)
+                await self._socket.send_str(text)
         except ConnectionError:
             return
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    """Its name; with a question mark when it may be left out."""
+    return parameter.name + ("" if parameter.default is parameter.empty else "?")
 
 
 def _failed(identity: Any, error: RpcError) -> dict[str, Any]:

@@ -12,6 +12,7 @@ INTERNAL_ERROR: Final = -32603
 UNKNOWN_BLOCK: Final = 4003
 DISPATCH_FAILED: Final = 9001
 CHAIN_STALLED: Final = 9002
+NOT_FORKABLE: Final = 9003
 
 
 class RpcError(Exception):

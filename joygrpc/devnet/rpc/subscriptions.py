@@ -62,7 +62,7 @@ class Subscriptions:
                 begin = _sender(send, runtime_version)
             case "chain_subscribeFinalizedHeads":
                 self._follow(subscription, self._chain.on_finalized, send_header)
-                begin = _sender(send, self._chain.finalized.header.as_json)
+                begin = _sender(send, self._chain.blocks.finalized.header.as_json)
             case _:
                 self._follow(subscription, self._chain.on_block, send_header)
                 begin = _sender(send, self._chain.best.header.as_json)

@@ -1,11 +1,13 @@
 """What commands of leads and operators do before they meet the chain."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+import joygrpc.cli
 from joygrpc.chain.port import ChainEvent
 from joygrpc.cli.distributor.leader.bags import policy_of_texts
 from joygrpc.cli.onchain.answers import show
@@ -38,6 +40,17 @@ def test_the_references_spelling_of_a_command(spelling: list[str]) -> None:
     result = invoke("storage", *spelling, "--help")
     assert result.exit_code == 0
     assert "--invited" in result.output
+
+
+@pytest.mark.parametrize("program", ["storage_node", "joystream_distributor"])
+def test_the_references_programs(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "leader:create-bucket", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        getattr(joygrpc.cli, program)()
+    assert ended.value.code == 0
+    assert f"{program.replace('_', '-')} leader:create-bucket" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["leader:", "leader:nothing", "nobody:create-bucket", ":create-bucket", "server:x"])
@@ -156,11 +169,10 @@ def test_forms_of_an_answer(form: str, shown: str, capsys: pytest.CaptureFixture
 # ---- key files
 
 
-def key_file(path: Path, suri: str, password: str = "") -> Path:
+def key_file(path: Path, suri: str, password: str) -> Path:
     from substrateinterface import Keypair
 
-    backup = Keypair.create_from_uri(suri).export_to_json(password or "unused")
-    path.write_text(json.dumps(backup))
+    path.write_text(json.dumps(Keypair.create_from_uri(suri).export_to_encrypted_json(password)))
     return path
 
 

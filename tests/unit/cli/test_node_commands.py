@@ -17,6 +17,9 @@ REFERENCE_ENVIRONMENT = (
     "ACCOUNT_URI",
     "ACCOUNT_PWD",
     "CLEANUP",
+    "CLEANUP_INTERVAL",
+    "CLEANUP_MIN_REPLICATION_THRESHOLD",
+    "CLEANUP_NEW_OBJECT_EXPIRATION_PERIOD",
     "COLOSSUS_DEFAULT_LOG_LEVEL",
     "ELASTIC_ENDPOINT",
     "CONFIG_PATH",
@@ -108,6 +111,17 @@ def test_each_flag_sets_its_setting(arguments: list[str], path: str, value: obje
     for part in path.split("."):
         found = found[part]
     assert found == value
+
+
+def test_the_references_environment_of_cleanups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEANUP_INTERVAL", "2")
+    monkeypatch.setenv("CLEANUP_MIN_REPLICATION_THRESHOLD", "3")
+    monkeypatch.setenv("CLEANUP_NEW_OBJECT_EXPIRATION_PERIOD", "60")
+    cleanup = server()["cleanup"]
+    assert (cleanup["interval_s"], cleanup["min_replicas"], cleanup["new_object_s"]) == (120, 3, 60)
+    assert server("--cleanupInterval", "1")["cleanup"]["interval_s"] == 60
+    monkeypatch.setenv("CLEANUP_INTERVAL", "often")
+    assert run("storage", "server", "-w", "1", "-d", "/data", "--print-config").exit_code == 2
 
 
 def test_keys_come_from_flags_or_else_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,3 +243,39 @@ def test_the_distributors_gateway_gets_the_operators_secret(file: Path) -> None:
     assert gateway.operator is not None
     assert gateway.operator.hmac_secret.get_secret_value() == "hunter2"
     assert (gateway.node_target, str(gateway.data_root)) == ("unix:/c/s", "/a")
+
+
+def test_config_check_shows_what_a_node_would_run_with(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOYSTREAM_DISTRIBUTOR__LIMITS__STORAGE", "1G")
+    result = run("distributor", "config", "check", str(file), "--format", "json")
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert (shown["limits"]["storage"], shown["operatorApi"]["hmacSecret"]) == (1 << 30, "***")
+    assert "hunter2" not in result.output
+    assert "Warning: limits.storage: the reference refuses less than 20G" in result.stderr
+    assert result.stderr.endswith("config.yml: valid, 1 warning\n")
+
+
+def test_config_check_takes_the_file_that_start_takes(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONFIG_PATH", str(file))
+    result = run("distributor", "config", "check")
+    assert (result.exit_code, result.stdout.startswith("id: node\n")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("addition", "exit_code", "told"),
+    [
+        ("idd: 1", 1, "idd: unknown key; did you mean id?"),
+        ("keys: [{keyfile: missing.json}]", 41, "missing.json cannot be read"),
+        ("keys: [{keyfile: config.yml}]", 42, "config.yml is not a key file"),
+    ],
+)
+def test_config_check_ends_with_the_references_exit_codes(file: Path, addition: str, exit_code: int, told: str) -> None:
+    file.write_text(DISTRIBUTOR_FILE + addition)
+    result = run("distributor", "config", "check", str(file))
+    assert (result.exit_code, told in result.output) == (exit_code, True), result.output
+
+
+def test_config_check_of_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = run("distributor", "config", "check", str(tmp_path / "config.yml"))
+    assert (result.exit_code, "there is no such file" in result.output) == (41, True)

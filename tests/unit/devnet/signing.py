@@ -40,7 +40,7 @@ def signed(
     nonce = chain.next_nonce(account) if nonce is None else nonce
     call = chain.runtime.calls.encode({pallet: {name: arguments or {}}})
     extra = era[0] + encode_compact(nonce) + encode_compact(tip)
-    birth = chain.hash_of(era[1])
+    birth = chain.blocks.hash_of(era[1])
     assert birth is not None
     versions = (2004).to_bytes(4, "little") + (2).to_bytes(4, "little")
     payload = call + extra + versions + (genesis or chain.genesis_hash) + birth

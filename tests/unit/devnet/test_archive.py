@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,11 @@ PRESET = DevPreset((b"first", b"second"), (b"third",))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Chain]:
+def opened(path: Path, depth: int = 4096) -> Iterator[Chain]:
     runtime = build_runtime(Limits())
-    archive = Archive(path, runtime)
+    archive = Archive(path, runtime, depth=depth)
     try:
-        yield Chain(runtime, faults=Faults(), archive=archive)
+        yield Chain(runtime, faults=Faults(), archive=archive, depth=depth)
     finally:
         archive.close()
 
@@ -57,9 +57,53 @@ def test_ledger_blocks_and_events_come_back(tmp_path: Path) -> None:
         assert sorted(chain.ledger.objects.group(SAMPLE_BAG)) == groups == [0, 1]
         assert chain.best.header == best.header
         key = chain.runtime.item("Storage", "NextDataObjectId").raw_key()
-        assert chain.history.get(key, chain.best.number) == (2).to_bytes(8, "little")
+        assert chain.blocks.history.get(key, chain.best.number) == (2).to_bytes(8, "little")
         sealed = chain.seal()
         assert sealed.header.parent_hash == best.hash
+
+
+def states(chain: Chain) -> list[dict[bytes, bytes | None] | None]:
+    """All keys and values at each block, None where they are not known any more."""
+    found: list[dict[bytes, bytes | None] | None] = []
+    for number in range(len(chain.blocks)):
+        block = chain.blocks.block(chain.blocks.hash_of(number) or b"")
+        state = None if block is None else chain.blocks.state(block)
+        found.append(None if state is None else {key: state.get(key) for key in state.page(b"", None, b"")})
+    return found
+
+
+@pytest.mark.parametrize("depth", [4096, 3])
+def test_past_states_come_back(tmp_path: Path, depth: int) -> None:
+    with opened(tmp_path / "chain.sqlite", depth) as chain:
+        settle(chain)
+        for size in range(1, 5):
+            new = [NewObject(size, content_id(size))]
+            chain.perform(lambda ledger, calls, new=new: Administrator(ledger, calls).create_objects(SAMPLE_BAG, new))
+        chain.perform(lambda ledger, calls: Administrator(ledger, calls).delete_objects(SAMPLE_BAG, [0, 1]))
+        before = states(chain)
+    assert sum(state is not None for state in before) == min(depth + 1, 7)
+    with opened(tmp_path / "chain.sqlite", depth) as chain:
+        assert states(chain) == before
+        chain.seal()
+        before = states(chain)
+    with opened(tmp_path / "chain.sqlite", depth) as chain:
+        assert states(chain) == before
+
+
+def test_data_of_the_format_before_are_taken_over_with_the_best_state_alone(tmp_path: Path) -> None:
+    path = tmp_path / "chain.sqlite"
+    with opened(path) as chain:
+        settle(chain)
+        before = rows(chain)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DROP TABLE overwritten")
+        db.execute("PRAGMA user_version = 1")
+    with opened(path) as chain:
+        assert rows(chain) == before
+        assert [state is not None for state in states(chain)] == [False, True]
+        chain.seal()
+    with opened(path) as chain:
+        assert [state is not None for state in states(chain)] == [False, True, True]
 
 
 def test_nodes_may_move_and_join(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class TestBlocks:
         header = block.header
         encoded = header.parent_hash + bytes((2 << 2,)) + header.state_root + header.extrinsics_root + b"\0"
         assert block.hash == hashlib.blake2b(encoded, digest_size=32).digest()
-        assert header.parent_hash == chain.hash_of(1)
+        assert header.parent_hash == chain.blocks.hash_of(1)
 
     def test_time_goes_forward(self, chain: Chain) -> None:
         times = [chain.seal().timestamp_ms for _ in range(5)]
@@ -67,14 +67,14 @@ class TestBlocks:
     def test_the_first_extrinsic_sets_the_time(self, chain: Chain) -> None:
         block = chain.seal()
         now = chain.runtime.item("Timestamp", "Now")
-        assert now.value.decode(chain.history.get(now.raw_key(), block.number) or b"") == block.timestamp_ms
+        assert now.value.decode(chain.blocks.history.get(now.raw_key(), block.number) or b"") == block.timestamp_ms
         assert outcomes(chain, 0) == ["ExtrinsicSuccess"]
 
     def test_events_in_state_are_those_of_the_block(self, chain: Chain) -> None:
         chain.submit(signed(chain, ALICE, *REMARK))
         block = chain.seal()
         item = chain.runtime.item("System", "Events")
-        records = item.value.decode(chain.history.get(item.raw_key(), block.number) or b"")
+        records = item.value.decode(chain.blocks.history.get(item.raw_key(), block.number) or b"")
         assert [record["phase"] for record in records] == [
             {"ApplyExtrinsic": event.extrinsic_index} for event in block.events
         ]
@@ -97,16 +97,16 @@ class TestBlocks:
         for _ in range(3):
             chain.submit(signed(chain, ALICE, *REMARK))
             chain.seal()
-        nonces = [ACCOUNT_INFO.decode(chain.history.get(key, number) or b"")["nonce"] for number in (1, 2, 3, 4)]
+        nonces = [ACCOUNT_INFO.decode(chain.blocks.history.get(key, number) or b"")["nonce"] for number in (1, 2, 3, 4)]
         assert nonces == [0, 1, 2, 3]
 
     def test_old_blocks_and_states_leave_the_window(self) -> None:
         chain = new_chain(depth=3)
         for _ in range(6):
             chain.seal()
-        assert chain.block(chain.hash_of(1) or b"") is None
-        assert not chain.history.covers(1)
-        assert chain.block(chain.hash_of(5) or b"") is not None
+        assert chain.blocks.block(chain.blocks.hash_of(1) or b"") is None
+        assert not chain.blocks.history.covers(1)
+        assert chain.blocks.block(chain.blocks.hash_of(5) or b"") is not None
 
 
 class TestTransactions:

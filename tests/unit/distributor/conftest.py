@@ -1,5 +1,6 @@
 """A cache with its fills, against storage nodes that a test starts."""
 
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 from joygrpc.content import BagId
 from joygrpc.directory.facts import StoragePeer
 from joygrpc.distributor.address_guard import AddressGuard
-from joygrpc.distributor.cache import Cache
+from joygrpc.distributor.cache import Cache, CachedObject
 from joygrpc.distributor.cache_index import CacheIndex
 from joygrpc.distributor.delivery import Delivery
 from joygrpc.distributor.filling import Pace
@@ -24,6 +25,7 @@ from joygrpc.distributor.policies import LruSp
 from joygrpc.distributor.rest_source import RestSource
 from joygrpc.distributor.sources import PeerBook
 from joygrpc.distributor.through import PassThrough
+from joygrpc.distributor.verification import Verification
 from joygrpc.mesh import ChannelPool
 
 from .storage_peers import Peer
@@ -42,6 +44,10 @@ async def open_cache(directory: Path, limit: int = 1 << 30) -> AsyncIterator[Cac
                 yield cache
             finally:
                 cache.close()
+
+
+async def nobody_to_tell(_: CachedObject) -> None:
+    """There is no gateway."""
 
 
 @dataclass
@@ -96,7 +102,8 @@ def open_rig(tmp_path: Path) -> OpenRig:
             fill_limits = limits or FillLimits(8, 8, timedelta(seconds=5))
             async with FillService(cache, links, peers_of, fill_limits, pace, HedgeBudget(hedged_share)) as fills:
                 through = PassThrough(links, peers_of)
-                delivery = Delivery(cache, fills, through, patience)
+                verification = Verification(cache, share=0, revoke=nobody_to_tell, dice=random.Random(1))
+                delivery = Delivery(cache, fills, through, patience, verification)
                 yield Rig(cache, links, fills, through, delivery, peers)
 
     return opened

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from joygrpc.chain import Call, ChainBag, ChainDataObject, ChainStorageBucket, ChainUnavailable, SubmitOutcome
+from joygrpc.chain import (
+    Call,
+    ChainBag,
+    ChainDataObject,
+    ChainHead,
+    ChainStorageBucket,
+    ChainUnavailable,
+    SubmitOutcome,
+)
 from joygrpc.content import BagId
-from joygrpc.directory import DirectoryObject, DirectoryStatus, StoragePeer
+from joygrpc.directory import DirectoryBag, DirectoryObject, DirectoryStatus, DirectoryStorageBucket, StoragePeer
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.claims import Claims
 from joygrpc.storage.data_directory import DataDirectory
@@ -30,6 +38,12 @@ class MemoryChain:
     buckets: dict[int, ChainStorageBucket] = field(default_factory=dict)
     outcomes: list[SubmitOutcome | Exception] = field(default_factory=list)
     submitted: list[tuple[list[Call], str, str]] = field(default_factory=list)
+    best: ChainHead = field(default_factory=lambda: ChainHead(1, "0x1"))
+    finalized: ChainHead = field(default_factory=lambda: ChainHead(0, "0x0"))
+    hashes: dict[int, str] = field(default_factory=dict)
+    """Hashes of the best chain's blocks where they are not `0x` and the number."""
+    fee: int = 10
+    balance: int = 10_000
     away: bool = False
     max_size: int = 1 << 30
 
@@ -59,6 +73,26 @@ class MemoryChain:
         self._answer()
         return self.buckets.get(bucket_id)
 
+    async def best_head(self) -> ChainHead:
+        self._answer()
+        return self.best
+
+    async def finalized_head(self) -> ChainHead:
+        self._answer()
+        return self.finalized
+
+    async def block_hash(self, number: int) -> str | None:
+        self._answer()
+        return self.hashes.get(number, f"0x{number}")
+
+    async def estimate_fee(self, calls: Sequence[Call], signer: str, mode: str = "single") -> int:
+        self._answer()
+        return self.fee
+
+    async def free_balance(self, account: str) -> int:
+        self._answer()
+        return self.balance
+
     async def max_data_object_size(self) -> int:
         self._answer()
         return self.max_size
@@ -84,6 +118,8 @@ class MemoryDirectory:
     objects: dict[int, DirectoryObject] = field(default_factory=dict)
     peers: list[StoragePeer] = field(default_factory=list)
     complete: bool = True
+    bag_buckets: tuple[int, ...] = (BUCKET,)
+    endpoint: str = "http://127.0.0.1:9/self"
 
     async def find_object(self, object_id: int) -> DirectoryObject | None:
         return self.objects.get(object_id)
@@ -93,6 +129,20 @@ class MemoryDirectory:
             (o for o in self.objects.values() if o.accepted and o.object_id > after), key=lambda o: o.object_id
         )
         return owed[:limit]
+
+    async def objects_of_bag(
+        self, bag_id: BagId, accepted_only: bool = False, after: int | None = None, limit: int = 1000
+    ) -> list[DirectoryObject]:
+        found = [
+            o for o in self.objects.values() if o.bag_id == bag_id and o.object_id > (-1 if after is None else after)
+        ]
+        return sorted((o for o in found if o.accepted >= accepted_only), key=lambda o: o.object_id)[:limit]
+
+    async def bag(self, bag_id: BagId) -> DirectoryBag | None:
+        return DirectoryBag(bag_id, self.bag_buckets, ())
+
+    async def storage_bucket(self, bucket_id: int) -> DirectoryStorageBucket | None:
+        return DirectoryStorageBucket(bucket_id, "active", WORKER, TRANSACTOR, self.endpoint, None, True)
 
     async def storage_peers(self, bag_id: BagId, exclude_worker: int | None = None) -> list[StoragePeer]:
         return [peer for peer in self.peers if peer.worker_id != exclude_worker]

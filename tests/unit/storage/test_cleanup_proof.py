@@ -95,7 +95,7 @@ async def silent(request: web.Request) -> web.StreamResponse:
 )  # fmt: skip
 async def test_only_the_right_group_is_a_proof(prover: ReplicaProver, answer: Answer, proven: bool) -> None:
     async with peer(answer) as url:
-        assert await prover.proves(StoragePeer(1, 1, url, None), kept()) is proven
+        assert await prover.proves(StoragePeer(1, 1, url, None), kept(), BAG) is proven
 
 
 async def test_a_small_object_may_come_whole(prover: ReplicaProver) -> None:
@@ -103,17 +103,17 @@ async def test_a_small_object_may_come_whole(prover: ReplicaProver) -> None:
         return web.Response(body=SMALL)
 
     async with peer(whole) as url:
-        assert await prover.proves(StoragePeer(1, 1, url, None), kept(SMALL))
-        assert not await prover.proves(StoragePeer(1, 1, url, None), kept(b"other"))
+        assert await prover.proves(StoragePeer(1, 1, url, None), kept(SMALL), BAG)
+        assert not await prover.proves(StoragePeer(1, 1, url, None), kept(b"other"), BAG)
 
 
 async def test_without_a_tree_of_our_own_nothing_is_proven(prover: ReplicaProver, data: DataDirectory) -> None:
     data.tree(1).write_bytes(bytes(data.tree(1).stat().st_size))
     async with peer(honest) as url:
-        assert not await prover.proves(StoragePeer(1, 1, url, None), kept())
+        assert not await prover.proves(StoragePeer(1, 1, url, None), kept(), BAG)
 
 
 async def test_rest_is_asked_when_the_mesh_does_not_answer(prover: ReplicaProver) -> None:
     async with peer(honest) as url:
-        assert await prover.proves(StoragePeer(1, 1, url, "127.0.0.1:1"), kept())
-    assert not await prover.proves(StoragePeer(1, 1, "http://127.0.0.1:1", "127.0.0.1:1"), kept())
+        assert await prover.proves(StoragePeer(1, 1, url, "127.0.0.1:1"), kept(), BAG)
+    assert not await prover.proves(StoragePeer(1, 1, "http://127.0.0.1:1", "127.0.0.1:1"), kept(), BAG)

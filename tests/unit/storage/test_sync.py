@@ -10,15 +10,18 @@ from aiohttp import web
 
 from joygrpc.content import multihash_of_bytes
 from joygrpc.directory import DirectoryObject, StoragePeer
+from joygrpc.storage.bandwidth import Bandwidth
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.claims import Claims
 from joygrpc.storage.data_directory import DataDirectory
 from joygrpc.storage.disk_store import DiskStore
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.objects import KeptObject, ObjectState
+from joygrpc.storage.peer_health import PeerHealth
 from joygrpc.storage.peer_sources import HOST_ID_HEADER, PeerSources
 from joygrpc.storage.store import DiskFull
 from joygrpc.storage.sync import SyncIncomplete, SyncService
+from joygrpc.storage.transfers import Transfers
 from tests.unit.storage.conftest import BAG, WORKER, MemoryDirectory
 from tests.unit.storage.test_disk_store import BYTES, tree_of
 
@@ -99,8 +102,10 @@ async def service(
     store: DiskStore, index: ObjectIndex, directory: MemoryDirectory, buckets: OwnBuckets, claims: Claims
 ) -> AsyncIterator[SyncService]:
     async with PeerSources(timedelta(seconds=0.3)) as sources:
+        health = PeerHealth()
         yield SyncService(
-            store=store, index=index, directory=directory, buckets=buckets, claims=claims, sources=sources,
+            index=index, directory=directory, buckets=buckets, claims=claims, sources=sources, health=health,
+            transfers=Transfers(store=store, health=health, bandwidth=Bandwidth()),
             worker_id=WORKER, downloads=3, page_size=2,
         )  # fmt: skip
 

@@ -14,16 +14,13 @@ from joygrpc.cli.exit_codes import StorageExit
 from joygrpc.cli.onchain.exits import CommandFailed
 from joygrpc.config.errors import ConfigInvalid
 from joygrpc.config.loading import load_storage_config
-from joygrpc.config.storage import PRIVATE_DIRECTORY, StorageNodeConfig
+from joygrpc.config.storage import ADDRESSES_FILE, PRIVATE_DIRECTORY, StorageNodeConfig
 
 if TYPE_CHECKING:
     import grpc
 
 T = TypeVar("T")
 Output = Literal["table", "json"]
-
-ADDRESSES_FILE = "addresses.json"
-"""Beside the index of a node that runs: where it listens."""
 
 _PATH = click.Path(path_type=Path)
 
@@ -65,8 +62,11 @@ def target_of(admin: str | None, data: Path | None, config_file: Path | None) ->
 
 
 def _target_of_config(config: StorageNodeConfig) -> str:
-    if config.admin.grpc_port:
-        return f"{config.admin.host}:{config.admin.grpc_port}"
+    host, port = config.admin.host, config.admin.grpc_port
+    if port:
+        # Where it listens on every address, loopback is one of them.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return _target_below(config.uploads)
 
 

@@ -9,7 +9,7 @@ from joygrpc.chain.ss58 import InvalidAddress, decode_account
 from joygrpc.cli.onchain.access import Access
 from joygrpc.cli.onchain.commands import U64, storage_command
 from joygrpc.cli.onchain.exits import CommandFailed
-from joygrpc.cli.onchain.operator_metadata import operator_description
+from joygrpc.cli.onchain.operator_metadata import operator_description, published_by_storage_operator
 from joygrpc.cli.onchain.transaction import transact, worker
 from joygrpc.pb.joystream.metadata import storage_pb2
 
@@ -48,13 +48,37 @@ def accept_invitation(access: Access, bucket_id: int, worker_id: int, transactor
     "-j", "--jsonFile", "file", type=click.Path(path_type=Path), help="File: {endpoint, location, extra}, all optional."
 )
 @click.option("--mesh-endpoint", metavar="URL", help='grpc://host:port or grpcs://…; put into extra as {"grpc": …}.')
+@click.option(
+    "-q",
+    "--storageSquidEndpoint",
+    "query_node",
+    metavar="URL",
+    help="Query node to ask for the extra that is published, so that the mesh endpoint is put into that.",
+)
 def set_metadata(
-    access: Access, bucket_id: int, worker_id: int, endpoint: str | None, file: Path | None, mesh_endpoint: str | None
+    access: Access,
+    bucket_id: int,
+    worker_id: int,
+    endpoint: str | None,
+    file: Path | None,
+    mesh_endpoint: str | None,
+    query_node: str | None,
 ) -> None:
-    """Publish the node's endpoint and place; what is not given stays as it was published before."""
+    """Publish the node's endpoint and place; what is not given stays as it was published before.
+
+    A mesh endpoint makes a new extra, unless the file has one or a query node is asked for the published one.
+    """
     if (endpoint is None) == (file is None) and (file is not None or mesh_endpoint is None):
         raise CommandFailed("give either --endpoint or --jsonFile (or --mesh-endpoint)", access.exits.usage)
     message = storage_pb2.StorageBucketOperatorMetadata()
-    operator_description(message, access.exits, endpoint=endpoint, file=file, mesh_endpoint=mesh_endpoint)
+    published = query_node and published_by_storage_operator(query_node, bucket_id, access.exits)
+    operator_description(
+        message,
+        access.exits,
+        endpoint=endpoint,
+        file=file,
+        mesh_endpoint=mesh_endpoint,
+        published=published or None,
+    )
     call = calls.set_storage_operator_metadata(worker_id, bucket_id, message.SerializeToString())
     transact(access, worker(worker_id), call)

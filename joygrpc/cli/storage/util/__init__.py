@@ -11,7 +11,8 @@ util = LazyGroup(
         "multihash": _MULTIHASH,
         "verify-bag-id": _VERIFY_BAG_ID,
         "export-flat": LazyCommand(
-            "joygrpc.cli.storage.util.export_flat:export_flat_command", "Give a data directory back to a reference node."
+            "joygrpc.cli.storage.util.export_flat:export_flat_command",
+            "Give a data directory back to a reference node.",
         ),
     },
     "Needs no chain.",

@@ -81,7 +81,9 @@ class _Bulk:
         first = next(batches(plan, self._options.batch_size))
         fee = await self._session.fee([_call(change) for change in first], signer, self._options.mode)
         about = "" if count == 1 else f" each, about {self._session.amount(fee * count)} in all"
-        tell(f"{count} transaction{'s' if count > 1 else ''}, signed by {signer}, fee {self._session.amount(fee)}{about}")
+        tell(
+            f"{count} transaction{'s' if count > 1 else ''}, signed by {signer}, fee {self._session.amount(fee)}{about}"
+        )
         if not confirmed("Carry the plan out?", self._access.confirm):
             tell("Nothing was sent")
             return

@@ -1,0 +1,83 @@
+"""A storage node whose query node is away, behind, or answers nonsense: what it has stays, what comes is taken, and it tells."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.ground import Ground, storage_ground
+from tests.faults.ledger import Piece
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ground(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    async with storage_ground(tmp_path_factory.mktemp("query-node")) as ground:
+        pieces = await ground.pieces(5)
+        await ground.upload(pieces)
+        await ground.until_accepted(pieces)
+        yield ground
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [
+        ({"query_node_error": "http_500"}, {"QUERY_NODE_UNAVAILABLE"}),
+        ({"query_node_error": "graphql_error"}, {"QUERY_NODE_UNAVAILABLE"}),
+        ({"query_node_error": "null_data"}, {"QUERY_NODE_MALFORMED"}),
+        ({"query_node_error": "hang"}, {"QUERY_NODE_UNAVAILABLE"}),
+        ({}, {"QUERY_NODE_UNAVAILABLE"}),
+    ],
+    ids=["http_500", "graphql_error", "null_data", "hang", "away"],
+)
+async def test_a_query_node_that_cannot_be_trusted(ground: Ground, fault: dict[str, Any], reasons: set[str]) -> None:
+    if fault:
+        await ground.devnet.set_fault(**fault)
+    else:
+        await ground.query_node.close()
+    await ground.until_status(lambda status: status.last_error in reasons, "directory-refresh")
+
+    pieces = await _uploaded_before_and_after_a_restart(ground, reasons)
+
+    await ground.devnet.set_fault(clear=True)
+    if not fault:
+        await ground.query_node.open()
+    await ground.until_status(
+        lambda status: not status.last_error and status.complete, "directory-probe", "directory-refresh"
+    )
+    await ground.check()
+    await ground.until_accepted(pieces)
+
+
+async def test_a_query_node_that_is_behind(ground: Ground) -> None:
+    await ground.devnet.set_fault(query_node_lag_blocks=1000)
+    await ground.devnet.call("devnet_seal", count=20)
+    # As long as the node remembers every block since, an old picture and the blocks make a new one.
+    await ground.until_status(
+        lambda status: status.directory_height - status.query_node_height >= 20, "directory-probe", "directory-refresh"
+    )
+    status = await ground.status()
+    assert (status.last_error, status.complete) == ("", True)
+    pieces = await _uploaded_before_and_after_a_restart(ground, {"QUERY_NODE_BEHIND"})
+    await ground.devnet.set_fault(clear=True)
+    await ground.until_status(
+        lambda status: not status.last_error and status.complete, "directory-probe", "directory-refresh"
+    )
+    await ground.check()
+    await ground.until_accepted(pieces)
+
+
+async def _uploaded_before_and_after_a_restart(ground: Ground, reasons: set[str]) -> list[Piece]:
+    """Objects that the node knows by the chain's blocks alone; it says why, from its start on."""
+    before, after = await ground.pieces(2), await ground.pieces(2)
+    await ground.upload(before)
+    await ground.until_stored(before)
+    await ground.restart()
+    await ground.until_status(lambda status: status.last_error in reasons, "directory-refresh")
+    assert not (await ground.status()).complete
+    await ground.upload(after)
+    await ground.until_stored(after)
+    await ground.check()
+    return [*before, *after]
