@@ -70,7 +70,7 @@ def decide(request: ObjectRequest, facts: ObjectFacts, provenance: Provenance | 
             return Answer(304, _version_headers(validators, provenance) | _origin_headers(provenance))
         case Verdict.PROCEED:
             pass
-    headers = _version_headers(validators, provenance) | _origin_headers(provenance) | UPLOADED_CONTENT
+    headers = _version_headers(validators, provenance) | _origin_headers(provenance) | dict(UPLOADED_CONTENT)
     if request.method == "HEAD":
         length = {"Content-Length": str(facts.size)}
         return Answer(200, headers | _media_type(facts, known=_settled(provenance)) | length)

@@ -19,7 +19,9 @@ MAX_HOPS = 32
 IPV6_HOST_BITS = 64
 """A site gets a whole /64, so single addresses in it tell nothing."""
 
-_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*(?:"([^"]*)"|([^";,\s]*))', re.IGNORECASE)
+# Quoted texts, which clients may have a part in, may hold separators.
+_ELEMENTS = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
+_PAIRS = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*"?)+')
 _PORT = re.compile(r":[0-9]{1,5}", re.ASCII)
 
 
@@ -82,7 +84,7 @@ class ClientFinder:
         text = ",".join(headers.getall(self._header, ()))
         if self._header == "x-forwarded-for":
             return [hop.strip() for hop in text.split(",")[-MAX_HOPS:]] if text else []
-        return [_forwarded_for(element) for element in _elements(text)[-MAX_HOPS:]]
+        return [_forwarded_for(element) for element in _ELEMENTS.findall(text)[-MAX_HOPS:]]
 
 
 def parse_address(text: str) -> Address | None:
@@ -119,20 +121,10 @@ def within(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _elements(text: str) -> list[str]:
-    """The elements of a list header, whose quoted texts may hold commas."""
-    elements, start, quoted = [], 0, False
-    for at, character in enumerate(text):
-        if character == '"':
-            quoted = not quoted
-        elif character == "," and not quoted:
-            elements.append(text[start:at])
-            start = at + 1
-    last = text[start:]
-    return [*elements, last] if last.strip() else elements
-
-
 def _forwarded_for(element: str) -> str:
     """The `for` of an element of `Forwarded` (RFC 7239 section 4); an empty text without one."""
-    found = _FOR.search(element)
-    return "" if found is None else found[1] if found[1] is not None else found[2]
+    for pair in _PAIRS.findall(element):
+        name, _, value = pair.partition("=")
+        if name.strip().lower() == "for":
+            return str(value).strip().strip('"')
+    return ""

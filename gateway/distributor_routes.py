@@ -24,7 +24,6 @@ from gateway.schema_checks import digits
 from joygrpc.content import InvalidObjectId, parse_object_id
 from joygrpc.pb.joystream.distribution.v1 import distribution_pb2 as pb
 
-
 REFUSED_HEAD: Mapping[str, str] = {"Accept-Ranges": "bytes", "Content-Disposition": "inline"}
 """What the reference tells with a HEAD of an object that it does not have."""
 

@@ -15,7 +15,7 @@ from gateway.schema_checks import compact_json
 
 JSON_TYPE = "application/json; charset=utf-8"
 ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
-EXPOSED_HEADERS = "x-cache, x-data-source, cache-status, content-length, content-range, accept-ranges, etag, retry-after, x-request-id"
+EXPOSED_HEADERS = "x-cache, x-data-source, content-length, content-range, accept-ranges, etag, cache-status, retry-after, x-request-id"
 PREFLIGHT_MAX_AGE_S = 86400
 
 

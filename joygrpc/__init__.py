@@ -1,0 +1,1 @@
+"""Storage and delivery network for Joystream: storage nodes, distributor nodes and what they share."""

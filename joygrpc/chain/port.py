@@ -143,6 +143,9 @@ class Chain(Protocol):
 
     async def properties(self) -> ChainProperties: ...
 
+    async def chain_type(self) -> str:
+        """`Development`, `Local`, `Live`, or a name of its own."""
+
     async def best_head(self) -> ChainHead: ...
 
     async def finalized_head(self) -> ChainHead: ...

@@ -104,8 +104,8 @@ class AcceptanceSettings(Section):
 class DirectorySettings(Section):
     """The node's local copy of the on-chain facts."""
 
-    refresh_interval_s: float = Field(default=60, gt=0)
-    """Pause between two refreshes from the query node, in seconds."""
+    status_interval_s: float = Field(default=10, gt=0)
+    """How old the heights of query node and chain in the status may be, in seconds."""
     snapshot_interval_s: float = Field(default=3600, gt=0)
     """Pause between two comparisons with a whole snapshot, in seconds."""
     unknown_ttl_s: float = Field(default=5, ge=0)
@@ -155,7 +155,8 @@ class StorageNodeConfig(Section):
     temp_folder: Path | None = None
     """Directory for bytes that arrive; below the data directory when absent, and on the same file system."""
     pending_folder: Path | None = None
-    """Directory for objects that wait for acceptance; below the data directory when absent, and on the same file system."""
+    """Directory where a reference node left uploads that it had answered, and where operators may put objects by hand; `pending` below the data
+    directory when absent. They are taken over from there."""
     buckets: tuple[int, ...] = ()
     """Buckets to serve; all of the worker when empty."""
     chain: ChainSettings = ChainSettings()

@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import re
 import socket
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -36,22 +37,26 @@ class AddressGuard:
             raise AddressForbidden("not an http or https URL")
         self._check_literal(host)
 
-    async def check_target(self, target: str) -> None:
-        """Raises `AddressForbidden` for what is not `host:port`, and for hosts that resolve to a special address."""
+    async def resolved(self, target: str) -> str:
+        """The gRPC target to connect to instead of `host:port`: addresses that were checked, where names are not trusted.
+
+        Raises `AddressForbidden` for what is not `host:port`, and for hosts that resolve to a special address.
+        """
         found = _TARGET.fullmatch(target)
         if found is None:
             raise AddressForbidden("not a host and port")
-        host = found["host"].strip("[]")
+        host, port = found["host"].strip("[]"), int(found["port"])
         self._check_literal(host)
         if self.allow_private or _as_address(host) is not None:
-            return
+            return target
         loop = asyncio.get_running_loop()
         try:
-            infos = await loop.getaddrinfo(host, int(found["port"]), type=socket.SOCK_STREAM)
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError:
             raise AddressForbidden("the host does not resolve") from None
         for info in infos:
             self._check_literal(str(info[4][0]))
+        return pinned_target(infos, port)
 
     def check_address(self, address: str) -> None:
         """Raises `AddressForbidden` for a special address."""
@@ -89,6 +94,15 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is held."""
         await self._resolver.close()
+
+
+def pinned_target(infos: Sequence[tuple[object, object, object, object, Sequence[object]]], port: int) -> str:
+    """A gRPC target of the addresses that a look-up gave, so that nothing is looked up again: those of one family, IPv4 before IPv6."""
+    for family, scheme, form in ((socket.AF_INET, "ipv4", "{}:{}"), (socket.AF_INET6, "ipv6", "[{}]:{}")):
+        addresses = sorted({str(info[4][0]) for info in infos if info[0] == family})
+        if addresses:
+            return f"{scheme}:" + ",".join(form.format(address, port) for address in addresses)
+    raise AddressForbidden("the host has no address")
 
 
 def _as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -13,7 +13,7 @@ from joygrpc.distributor.demands import Demand
 from joygrpc.distributor.errors import CacheFull, QueueFull, SourceFailed, SourceStalled
 from joygrpc.distributor.fill import Fill
 from joygrpc.distributor.fills import FillService
-from joygrpc.distributor.groups import GroupRun
+from joygrpc.distributor.groups import GroupRun, groups_of_range
 from joygrpc.distributor.read_ahead import ReadAhead, Trails
 from joygrpc.distributor.through import PassThrough
 from joygrpc.distributor.verification import STEP_GROUPS, Verification
@@ -81,10 +81,15 @@ class Delivery:
     async def _from_cache(self, reading: "_Reading", *, rest: bool) -> AsyncGenerator[bytes, None]:
         """As much as can be had with the help of the cache; all of it unless the cache has no room."""
         ahead = reading.ahead
-        fill: Fill | None = None
+        fill = self._fills.get(reading.wanted.object_id)
         fills = 0
         demand = ahead.demand(monotonic())
         async with AsyncExitStack() as demands:
+            if fill is not None and fill.failing is None:
+                reading.begin_to_wait(fill)
+                demands.enter_context(fill.demanding(demand))
+            else:
+                fill = None
             while ahead.position < ahead.end:
                 reading.check(fill)
                 if await reading.advance(fill):
@@ -169,7 +174,7 @@ class _Reading:
             raise (SourceStalled() if fill.begun else QueueFull()) from None
 
     async def advance(self, fill: Fill | None) -> bool:
-        """Read the next bytes into `data`, if there are any now."""
+        """Read the next bytes into `data`; False, without having waited since it was found out, if there are none now."""
         entry = self._delivery.entry_of(self.wanted)
         if entry is None:
             return False
@@ -179,27 +184,40 @@ class _Reading:
             self._entry = entry
         position = self.ahead.position
         group = min(position // GROUP_SIZE, entry.groups.count - 1)
-        verification = self._delivery.verification
-        if not entry.unchecked.empty:
-            ahead = GroupRun(group, min(STEP_GROUPS, entry.groups.count - group))
-            await verification.check(entry, ahead)
-        elif verification.draw() and entry.groups.holds(GroupRun(group, 1)):
-            await verification.spot_check(entry, group)
-        stop = min(entry.groups.readable_end(position), (group + STEP_GROUPS) * GROUP_SIZE)
-        proven = stop > position
-        if not proven and self._whole and fill is not None and fill.entry is entry:
-            stop = fill.releasable_end()
-        if stop <= position:
-            return False
-        epoch = fill.epoch if fill is not None else 0
-        length = min(stop, self.ahead.end, position + MAX_DATA_BYTES) - position
-        data = await entry.file.read(position, length)
-        if not proven:
-            assert fill is not None
-            if fill.epoch != epoch:
-                # While the bytes were read, they were taken back and may have been overwritten.
+        while True:
+            if not entry.unchecked.empty:
+                ahead = GroupRun(group, min(STEP_GROUPS, entry.groups.count - group))
+                await self._delivery.verification.check(entry, ahead)
+            stop = min(entry.groups.readable_end(position), (group + STEP_GROUPS) * GROUP_SIZE)
+            if stop > position:
+                data = await self._read(entry, position, stop)
+            elif self._whole and fill is not None and fill.entry is entry and fill.releasable_end() > position:
+                data = await self._read_unproven(entry, fill, position)
+            else:
                 return False
-            self.unproven, self._epoch = True, epoch
-        self.data = data
-        self.ahead.advance(length)
-        return True
+            if data:
+                self.data = data
+                self.ahead.advance(len(data))
+                return True
+
+    def _length(self, position: int, stop: int) -> int:
+        return min(stop, self.ahead.end, position + MAX_DATA_BYTES) - position
+
+    async def _read(self, entry: CachedObject, position: int, stop: int) -> bytes:
+        """Bytes of groups that are right; none when a sample of them was not."""
+        length = self._length(position, stop)
+        verification = self._delivery.verification
+        if verification.draw():
+            sample = groups_of_range(position, length, entry.size)
+            if not await verification.spot_check(entry, sample):
+                return b""
+        return await entry.file.read(position, length)
+
+    async def _read_unproven(self, entry: CachedObject, fill: Fill, position: int) -> bytes:
+        """Bytes that nobody vouches for; none when they were taken back, and may have been overwritten, while they were read."""
+        epoch = fill.epoch
+        data = await entry.file.read(position, self._length(position, fill.releasable_end()))
+        if fill.epoch != epoch:
+            return b""
+        self.unproven, self._epoch = True, epoch
+        return data

@@ -1,14 +1,16 @@
 """`DistributionService`: translates calls to `AssetService` and `NodeStatus`, and back."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
+from datetime import timedelta
 from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from joygrpc.distributor.metrics import REQUESTS
+from joygrpc.distributor.metrics import READERS_CUT, REQUESTS
 from joygrpc.distributor.node_status import NodeStatus
 from joygrpc.distributor.service import Asked, AssetService, Opened, state_name
 from joygrpc.mesh import Service, reason_of
@@ -20,10 +22,11 @@ from joygrpc.pb.joystream.distribution.v1 import distribution_pb2_grpc as rpc
 class DistributionEndpoint(rpc.DistributionServiceServicer):
     """The service on one listener; leases are given only where `with_leases` says that callers share the disk."""
 
-    def __init__(self, assets: AssetService, status: NodeStatus, *, with_leases: bool) -> None:
+    def __init__(self, assets: AssetService, status: NodeStatus, *, with_leases: bool, read_stall: timedelta) -> None:
         self._assets = assets
         self._status = status
         self._with_leases = with_leases
+        self._read_stall = read_stall
 
     async def OpenAsset(self, request: pb.OpenAssetRequest, context: Any) -> pb.OpenAssetResponse:
         """See `DistributionService.OpenAsset`."""
@@ -55,7 +58,8 @@ class DistributionEndpoint(rpc.DistributionServiceServicer):
                 data = await anext(pieces, None)
                 yield pb.ReadAssetResponse(asset=_response(opened))
                 while data is not None:
-                    yield pb.ReadAssetResponse(data=data)
+                    with _taken_within(self._read_stall):
+                        yield pb.ReadAssetResponse(data=data)
                     data = await anext(pieces, None)
             outcome.append(state_name(opened.state))
 
@@ -104,6 +108,23 @@ class DistributionEndpoint(rpc.DistributionServiceServicer):
 
 
 @contextmanager
+def _taken_within(stall: timedelta) -> Iterator[None]:
+    """End the call when what is yielded in the block is not taken in time: a reader who stops holds a file and buffers."""
+    task = asyncio.current_task()
+    assert task is not None
+    alarm = asyncio.get_running_loop().call_later(stall.total_seconds(), _cut, task)
+    try:
+        yield
+    finally:
+        alarm.cancel()
+
+
+def _cut(task: "asyncio.Task[Any]") -> None:
+    READERS_CUT.inc()
+    task.cancel()
+
+
+@contextmanager
 def _counted(way: str) -> Iterator[list[str]]:
     """Count a request: by what the block appends, or by the reason of its failure."""
     outcome: list[str] = []
@@ -131,12 +152,14 @@ def _response(opened: Opened) -> pb.OpenAssetResponse:
     )
 
 
-def distribution_service(assets: AssetService, status: NodeStatus, *, with_leases: bool) -> Service:
-    """The service to offer on the local socket (with leases) and on the mesh (without)."""
+def distribution_service(
+    assets: AssetService, status: NodeStatus, *, with_leases: bool, read_stall: timedelta
+) -> Service:
+    """The service to offer on the local socket (with leases) and on the mesh (without); readers that take nothing for `read_stall` are cut."""
 
     def add(server: grpc.aio.Server) -> None:
         rpc.add_DistributionServiceServicer_to_server(
-            DistributionEndpoint(assets, status, with_leases=with_leases), server
+            DistributionEndpoint(assets, status, with_leases=with_leases, read_stall=read_stall), server
         )
 
     return Service("joystream.distribution.v1.DistributionService", add)

@@ -14,6 +14,8 @@ from joygrpc.distributor.groups import GroupRun
 from joygrpc.distributor.media_type import media_type_of
 from joygrpc.distributor.progress import Signal
 
+EXPECTED_WITHIN_S = 1.0
+
 
 class Fill:
     """The fill of one object, shared by all who want some of it.
@@ -46,6 +48,8 @@ class Fill:
         """What streams are bringing now."""
         self.short_left_at = 0.0
         """When the last reader of a few groups left."""
+        self.expecting_until = 0.0
+        """Up to when a reader of a few groups, who was announced, may come."""
         self.progress = Signal()
         """For readers: bytes came, or the fill ended."""
         self.wishes = Signal()
@@ -77,6 +81,7 @@ class Fill:
             del self._demands[ticket]
             if demand.short:
                 self.short_left_at = monotonic()
+                self.expecting_until = 0.0
             self.wishes.notify()
 
     def leave(self, run: GroupRun) -> None:
@@ -84,6 +89,10 @@ class Fill:
         if run.count > 0:
             self._add(Demand(GroupRun(run.first, 0), run.end))
             self.wishes.notify()
+
+    def expect(self) -> None:
+        """A reader of a few groups will come in a moment."""
+        self.expecting_until = monotonic() + EXPECTED_WITHIN_S
 
     def want_rest(self) -> None:
         """The whole object is wanted in the end."""

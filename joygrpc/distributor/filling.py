@@ -26,7 +26,10 @@ CHECKPOINT_BYTES = 64 << 20
 REST_PAUSE_S = 0.05
 """After a reader of a few groups has left, the next one has the sources for itself for so long."""
 
-SHORT_READ_S = 1.0
+BUSY_S = 0.05
+"""A timer that rings so late tells that the process has more to do than it can."""
+
+SHORT_READ_S = 5.0
 """A reader of a few groups that is still there after so long does not hold up the rest of the object."""
 
 
@@ -116,11 +119,20 @@ class Filling:
         if any(claim.heard_at is None for claim in self._streams):
             # It will begin to ask some time, and may be silent then.
             waits.append(self._hedge_after_s)
+        longest = max(0.001, min(waits)) if waits else None
         try:
-            async with asyncio.timeout(max(0.001, min(waits)) if waits else None):
+            async with asyncio.timeout(longest):
                 await self.fill.wishes.wait()
         except TimeoutError:
-            pass
+            assert longest is not None
+            self._forgive(monotonic() - now - longest)
+
+    def _forgive(self, late_s: float) -> None:
+        """While this process was too busy to listen, no source was silent."""
+        if late_s >= BUSY_S:
+            for claim in self._streams:
+                if claim.heard_at is not None:
+                    claim.heard_at += late_s + BUSY_S
 
     def _begin_streams(self) -> None:
         fill = self.fill
@@ -153,7 +165,7 @@ class Filling:
         ):
             return False
         short = any(demand.short and now - demand.moved_at < SHORT_READ_S for demand in fill.demands())
-        return later or not (short or now - fill.short_left_at < REST_PAUSE_S)
+        return later or not (short or now - fill.short_left_at < REST_PAUSE_S or now < fill.expecting_until)
 
     def _has_place(self, chosen: NextRun, now: float) -> bool:
         busy = sum(

@@ -92,10 +92,10 @@ class GrpcSource:
     async def _stub(self, peer: StoragePeer) -> "rpc.StorageServiceAsyncStub":
         target = peer.grpc_target or ""
         try:
-            await self._guard.check_target(target)
+            address = await self._guard.resolved(target)
         except AddressForbidden as error:
             raise SourceError(SourceProblem.FORBIDDEN, str(error)) from error
-        return rpc.StorageServiceStub(self._channels.channel(target, tls=peer.grpc_tls))
+        return rpc.StorageServiceStub(self._channels.channel(target, tls=peer.grpc_tls, address=address))
 
 
 def _expect_same(wanted: DirectoryObject, size: int, multihash: str) -> None:

@@ -27,6 +27,9 @@ VERIFICATION_FAILURES = counter(
 )
 FILLS = counter("joygrpc_distributor_fills_total", "Fills that ended, by outcome: complete, or a reason.", ["outcome"])
 FILLS_IN_PROGRESS = gauge("joygrpc_distributor_fills_in_progress", "Fills that run or wait.")
+READERS_CUT = counter(
+    "joygrpc_distributor_readers_cut_total", "Streams that were ended because their reader took nothing for too long."
+)
 CHECKED_BYTES = counter(
     "joygrpc_distributor_checked_bytes_total", "Bytes of the cache that were read and hashed again."
 )

@@ -77,6 +77,7 @@ class DistributorNode:
         self._assignments = assignments
         self._directory = directory
         extras, limits = config.joygrpc, config.limits
+        self._read_stall = timedelta(seconds=extras.read_stall_timeout_s)
         self.hub = EdgeHub()
         self._peers = PeerFinder(directory)
         self._leases = LeaseBook(cache, self.hub, timedelta(seconds=extras.lease_ttl_s))
@@ -168,7 +169,7 @@ class DistributorNode:
     def local_services(self) -> list[Service]:
         """What the node's own gateway is offered on the local socket."""
         return [
-            distribution_service(self.assets, self.status, with_leases=True),
+            distribution_service(self.assets, self.status, with_leases=True, read_stall=self._read_stall),
             edge_service(self.hub),
             operator_service(self.operator),
             chore_service(self.chores),
@@ -176,7 +177,7 @@ class DistributorNode:
 
     def mesh_services(self) -> list[Service]:
         """What everybody is offered on the mesh address."""
-        return [distribution_service(self.assets, self.status, with_leases=False)]
+        return [distribution_service(self.assets, self.status, with_leases=False, read_stall=self._read_stall)]
 
     def admin_services(self) -> list[Service]:
         """What the operator is offered on the admin address."""

@@ -27,8 +27,10 @@ from joygrpc.distributor.groups import GroupMap, GroupRun, groups_of_range
 from joygrpc.distributor.leases import LeaseBook
 from joygrpc.distributor.metrics import DELIVERED_BYTES, REQUESTS
 from joygrpc.distributor.playbacks import Playbacks
+from joygrpc.distributor.read_ahead import FIRST_GROUPS
 from joygrpc.distributor.resolver import Resolver
 from joygrpc.distributor.through import PassThrough
+from joygrpc.distributor.verification import Verification
 from joygrpc.pb.joystream.content.v1 import content_pb2 as content
 from joygrpc.pb.joystream.distribution.v1 import distribution_pb2 as pb
 
@@ -79,6 +81,7 @@ class AssetService:
         admission: Admission,
         playbacks: Playbacks,
         completion: Completion,
+        verification: Verification,
         most_ahead: int,
         claim: Callable[[int], Awaitable[None]],
     ) -> None:
@@ -135,7 +138,10 @@ class AssetService:
         state = pb.CACHE_STATE_MISS if started else pb.CACHE_STATE_PENDING
         try:
             # Where the type is known, the reading will tell whether the sources deliver.
-            media_type = opened.media_type or await self._await_media_type(fill)
+            short = needed.count <= FIRST_GROUPS
+            media_type = opened.media_type or await self._await_media_type(fill, short=short)
+            if short:
+                fill.expect()
         except CacheFull:
             return await self._past_the_cache(opened)
         return Opened(wanted, media_type, state, pb.DATA_SOURCE_LOCAL, self._delivery.entry_of(wanted), rest)
@@ -217,12 +223,12 @@ class AssetService:
             return opened
         await self._fills.settled(opened.wanted.object_id, self._patience)
         fill, _ = self._fills.ensure(opened.wanted, GroupRun(0, 1))
-        media_type = await self._await_media_type(fill)
+        media_type = await self._await_media_type(fill, short=True)
         return Opened(opened.wanted, media_type, opened.state, opened.source, opened.entry)
 
-    async def _await_media_type(self, fill: Fill) -> str:
+    async def _await_media_type(self, fill: Fill, *, short: bool) -> str:
         """The type as soon as the first bytes are here; bytes that nobody vouches for yet do, as a wrong object is not delivered whole."""
-        demand = Demand(GroupRun(0, 1), 1, short=True, moved_at=time.monotonic())
+        demand = Demand(GroupRun(0, 1), 1, short=short, moved_at=time.monotonic())
         try:
             with fill.demanding(demand):
                 async with asyncio.timeout(self._patience.total_seconds()):

@@ -82,9 +82,9 @@ class Verification:
         else:
             self._awaited[entry.object_id] = entry
 
-    async def spot_check(self, entry: CachedObject, group: int) -> bool:
-        """Verify one present group once more; a wrong one is missing afterwards. The entry's file must be opened."""
-        checked = await self._hash(entry, GroupRun(group, 1))
+    async def spot_check(self, entry: CachedObject, run: GroupRun) -> bool:
+        """Verify a few present groups once more; wrong ones are missing afterwards. The entry's file must be opened."""
+        checked = await self._hash(entry, run)
         if checked is None or not checked.wrong:
             return True
         await self._lose(entry, checked)
@@ -109,7 +109,7 @@ class Verification:
             if runs:
                 run = self._dice.choice(runs)
                 async with entries[index].file.opened():
-                    await self.spot_check(entries[index], self._dice.randrange(run.first, run.end))
+                    await self.spot_check(entries[index], GroupRun(self._dice.randrange(run.first, run.end), 1))
                 spent += GROUP_SIZE
             else:
                 del entries[index]

@@ -34,31 +34,43 @@ class ChannelPool:
 
     def __init__(self, tls: TlsFiles | None = None) -> None:
         self._tls = tls or TlsFiles()
-        self._channels: dict[tuple[str, bool], grpc.aio.Channel] = {}
+        self._channels: dict[tuple[str, bool], tuple[str, grpc.aio.Channel]] = {}
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         channels, self._channels = self._channels, {}
-        for channel in channels.values():
+        for _address, channel in channels.values():
             await channel.close(grace=None)
 
-    def channel(self, target: str, *, tls: bool = False) -> grpc.aio.Channel:
-        """The channel to a target, made at its first use; it connects by itself, and again after a loss."""
-        key = (target, tls)
-        if key not in self._channels:
-            if tls:
-                self._channels[key] = grpc.aio.secure_channel(target, self._tls.channel(), options=CHANNEL_OPTIONS)
-            else:
-                self._channels[key] = grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS)
-        return self._channels[key]
+    def channel(self, target: str, *, tls: bool = False, address: str | None = None) -> grpc.aio.Channel:
+        """The channel to a target, made at its first use; it connects by itself, and again after a loss.
+
+        `address`, a gRPC target of addresses alone, is connected to in place of what the target's name resolves to. When it changes the next call gets a
+        new channel, and the old one ends with its last call.
+        """
+        key, at = (target, tls), address or target
+        known = self._channels.get(key)
+        if known is not None and known[0] == at:
+            return known[1]
+        options = list[tuple[str, int | str]](CHANNEL_OPTIONS)
+        if at != target:
+            options.append(("grpc.default_authority", target))
+        if tls:
+            if at != target:
+                options.append(("grpc.ssl_target_name_override", target.rpartition(":")[0].strip("[]")))
+            channel = grpc.aio.secure_channel(at, self._tls.channel(), options=options)
+        else:
+            channel = grpc.aio.insecure_channel(at, options=options)
+        self._channels[key] = (at, channel)
+        return channel
 
     async def drop(self, target: str, *, tls: bool = False) -> None:
         """Close and forget the channel to a target."""
-        channel = self._channels.pop((target, tls), None)
-        if channel is not None:
-            await channel.close(grace=None)
+        known = self._channels.pop((target, tls), None)
+        if known is not None:
+            await known[1].close(grace=None)
 
     def __repr__(self) -> str:
         return f"<ChannelPool {len(self._channels)} channels>"

@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 _PAGE = 1000
 _CONCURRENT_BATCHES = 8
+_NO_KEY = "KEY_NOT_AVAILABLE"
 _NO_KEY_PAUSE = timedelta(minutes=1)
 
 
@@ -95,6 +96,10 @@ class AcceptanceService:
         if mine:
             await self._index.retry_now(mine)
         return bool(mine)
+
+    async def keys_changed(self) -> None:
+        """Takes note that other buckets can be reported for than before."""
+        await self._index.retry_all_with(_NO_KEY)
 
     async def wait_included(self, object_id: int, timeout: timedelta) -> bool:
         """Waits until a block holds the object's acceptance; False when that takes longer than `timeout`. Raises `AcceptFailed`."""
@@ -208,7 +213,7 @@ class AcceptanceService:
         lacking = {each.object_id for each in stuck if self._buckets.served.intersection(bags[each.bag])}
         await self._index.set_back(
             # The key is the operator's to bring; what is not assigned to us any more is asked about ever more rarely.
-            Setback(each.object_id, each.attempts, now + _NO_KEY_PAUSE, "KEY_NOT_AVAILABLE")
+            Setback(each.object_id, each.attempts, now + _NO_KEY_PAUSE, _NO_KEY)
             if each.object_id in lacking
             else setback(each.object_id, each.attempts, "BAG_NOT_ASSIGNED", now)
             for each in stuck

@@ -10,6 +10,7 @@ _MEMORY_S = 5.0
 """Over how many seconds the users' rate is averaged."""
 _BURST_S = 0.5
 """Seconds of its rate that replication may move at once after a pause."""
+_LEAST_SLEEP_S = 0.001
 
 
 class Bandwidth:
@@ -54,7 +55,7 @@ class Bandwidth:
         self._advance()
         self._credit -= size
         while self._credit < 0:
-            await self._sleep(min(-self._credit / self.share, 1.0))
+            await self._sleep(min(max(-self._credit / self.share, _LEAST_SLEEP_S), 1.0))
             self._advance()
 
     def _advance(self) -> None:

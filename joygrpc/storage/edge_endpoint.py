@@ -13,6 +13,7 @@ from joygrpc.mesh import Service
 from joygrpc.pb.joystream.content.v1 import content_pb2 as content
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
 from joygrpc.pb.joystream.storage.v1 import storage_pb2_grpc as rpc
+from joygrpc.storage.bandwidth import Bandwidth
 from joygrpc.storage.metrics import LEASED_BYTES, LEASED_USES
 from joygrpc.storage.reading import ReadService
 from joygrpc.storage.store import FileLocation
@@ -31,11 +32,13 @@ class StorageEdgeEndpoint(rpc.StorageEdgeServiceServicer):
         accepted: AcceptanceWait,
         upload_stall: timedelta,
         lease_time: timedelta,
+        bandwidth: Bandwidth,
     ) -> None:
         self._reads, self._uploads = reads, uploads
         self._accepted = accepted
         self._upload_stall = upload_stall
         self._lease_time = lease_time
+        self._bandwidth = bandwidth
 
     async def OpenObject(self, request: pb.OpenObjectRequest, context: Any) -> pb.OpenObjectResponse:
         """See `StorageEdgeService.OpenObject`."""
@@ -50,7 +53,9 @@ class StorageEdgeEndpoint(rpc.StorageEdgeServiceServicer):
     async def ReportAccess(self, request: pb.ReportAccessRequest, context: Any) -> pb.ReportAccessResponse:
         """See `StorageEdgeService.ReportAccess`."""
         LEASED_USES.inc(sum(count.uses for count in request.counts))
-        LEASED_BYTES.inc(sum(count.bytes for count in request.counts))
+        size = sum(count.bytes for count in request.counts)
+        LEASED_BYTES.inc(size)
+        self._bandwidth.used(size)
         return pb.ReportAccessResponse()
 
     async def BeginUpload(

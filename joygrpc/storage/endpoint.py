@@ -1,7 +1,8 @@
 """`StorageService`: what the node offers on its mesh address, and to its gateway."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -43,11 +44,13 @@ class StorageEndpoint(rpc.StorageServiceServicer):
         status: StatusService,
         accepted: AcceptanceWait,
         upload_stall: timedelta,
+        read_stall: timedelta,
     ) -> None:
         self._reads, self._index, self._uploads = reads, index, uploads
         self._tokens, self._status = tokens, status
         self._accepted = accepted
         self._upload_stall = upload_stall
+        self._read_stall = read_stall
 
     async def GetObject(self, request: pb.GetObjectRequest, context: Any) -> pb.GetObjectResponse:
         """See `StorageService.GetObject`."""
@@ -60,7 +63,8 @@ class StorageEndpoint(rpc.StorageServiceServicer):
             yield pb.ReadObjectResponse(object=opened.kept.to_wire())
             async with contextlib.aclosing(opened.chunks(span)) as chunks:
                 async for data in chunks:
-                    yield pb.ReadObjectResponse(data=data)
+                    with cut_off(self._read_stall):
+                        yield pb.ReadObjectResponse(data=data)
 
     async def GetObjectTree(
         self, request: pb.GetObjectTreeRequest, context: Any
@@ -118,6 +122,18 @@ class StorageEndpoint(rpc.StorageServiceServicer):
     async def GetStatus(self, request: pb.GetStatusRequest, context: Any) -> pb.GetStatusResponse:
         """See `StorageService.GetStatus`."""
         return await self._status.status()
+
+
+@contextlib.contextmanager
+def cut_off(stall: timedelta) -> Iterator[None]:
+    """Ends the call when what is yielded in the block is not taken within `stall`: a reader who stops holds a file and buffers."""
+    task = asyncio.current_task()
+    assert task is not None
+    alarm = asyncio.get_running_loop().call_later(stall.total_seconds(), task.cancel)
+    try:
+        yield
+    finally:
+        alarm.cancel()
 
 
 def _bag_text(text: str) -> str | None:

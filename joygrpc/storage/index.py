@@ -279,6 +279,12 @@ class ObjectIndex:
         rows = [(object_id,) for object_id in object_ids]
         await self.write(lambda db: db.executemany("UPDATE acceptance SET retry_at_ms = 0 WHERE id = ?", rows).rowcount)
 
+    async def retry_all_with(self, error: str) -> None:
+        """End the pause of objects that were set back for a reason."""
+        await self.write(
+            lambda db: db.execute("UPDATE acceptance SET retry_at_ms = 0 WHERE last_error = ?", (error,)).rowcount
+        )
+
     async def pending_of(self, object_ids: Iterable[int]) -> list[int]:
         """Those of the ids that wait for acceptance."""
         rows = [(object_id,) for object_id in object_ids if 0 <= object_id <= HIGHEST_ID]
@@ -296,7 +302,9 @@ class ObjectIndex:
 
     async def next_retry(self) -> datetime | None:
         """When the first of the objects that were set back may be tried again."""
-        row = await self.read(lambda db: db.execute("SELECT min(retry_at_ms) FROM acceptance WHERE retry_at_ms > 0").fetchone())
+        row = await self.read(
+            lambda db: db.execute("SELECT min(retry_at_ms) FROM acceptance WHERE retry_at_ms > 0").fetchone()
+        )
         return _from_ms(row[0])
 
     async def counts(self) -> dict[ObjectState, Count]:

@@ -67,7 +67,7 @@ class StorageNode:
         self._index = index
         self.hub = EdgeHub()
         claims = Claims()
-        bandwidth = Bandwidth(config.limits.bandwidth_bytes_per_s)
+        self._bandwidth = bandwidth = Bandwidth(config.limits.bandwidth_bytes_per_s)
         self.buckets = OwnBuckets(chain, directory, config.worker, config.buckets)
         self.tokens = TokenService(
             chain, auth=config.uploading.auth, lifetime=timedelta(seconds=config.uploading.token_ttl_s), account=None
@@ -80,8 +80,10 @@ class StorageNode:
             claims=claims,
             tokens=self.tokens,
             worker_id=config.worker,
+            bandwidth=bandwidth,
             limits=UploadLimits(
                 max_concurrent=config.limits.max_concurrent_uploads,
+                max_per_client=config.limits.max_uploads_per_client,
                 max_pending=config.limits.max_pending_objects,
                 max_object_size=config.limits.max_object_bytes,
             ),
@@ -153,6 +155,8 @@ class StorageNode:
             uploads=self.uploads,
             tokens=self.tokens,
             maintenance=self.maintenance,
+            funds=self.acceptance.funds,
+            takeover=self.takeover.progress,
         )
         self._make_chores()
         scrub = next((chore for chore in self._chores if chore.name == "scrub"), None)
@@ -221,6 +225,7 @@ class StorageNode:
             accepted=self._accepted,
             upload_stall=self._upload_stall,
             lease_time=timedelta(seconds=self._config.limits.lease_ttl_s),
+            bandwidth=self._bandwidth,
         )
         return [*self.mesh_services(), storage_edge_service(edge), edge_service(self.hub), *self.admin_services()]
 
@@ -234,6 +239,7 @@ class StorageNode:
             status=self.status,
             accepted=self._accepted,
             upload_stall=self._upload_stall,
+            read_stall=timedelta(seconds=self._config.limits.read_stall_timeout_s),
         )
         return [storage_service(endpoint)]
 
@@ -299,6 +305,7 @@ class StorageNode:
         """Learns the node's buckets and the chain's bounds. Raises what directory and chain raise."""
         await self.uploads.max_object_size()
         if await self.buckets.refresh():
+            await self.acceptance.keys_changed()
             self.acceptance_chore.trigger()
             self.sync_chore.trigger()
 

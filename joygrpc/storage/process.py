@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -33,12 +34,14 @@ log = structlog.get_logger(__name__)
 _WITH_DATA_WAIT = timedelta(seconds=5)
 """How long a node that has objects to serve waits for chain and query node before it serves them."""
 _POLL_S = 0.5
+_DEVELOPMENT = frozenset({"Development", "Local"})
 
 
 class Exit(IntEnum):
     """Exit codes of a storage node's process, as the reference has them."""
 
     OK = 0
+    NOT_A_DEVELOPMENT_CHAIN = 101
     FILE_ERROR = 102
     INVALID_WORKER = 103
     SERVER_ERROR = 105
@@ -102,8 +105,8 @@ async def _assemble(
         context.notify_ending()
         stop.set()
 
-    data = DataDirectory(config.uploads, incoming=config.temp_directory, private=config.private_directory)
     try:
+        data = DataDirectory(config.uploads, incoming=_incoming(config), private=config.private_directory)
         stack.enter_context(data.owned())
         index = await stack.enter_async_context(ObjectIndex(data.index))
     except (OSError, DataDirectoryInUse, DataDirectoryUnusable, IndexFailed, IndexTooNew) as error:
@@ -139,6 +142,19 @@ async def _assemble(
     return _Assembled(node, chain, directory, index, empty=not await index.page(limit=1))
 
 
+def _incoming(config: StorageNodeConfig) -> Path:
+    """Where arriving bytes go: the operator's folder if objects can be renamed from there, else one below the data directory. Raises OSError."""
+    chosen = config.temp_folder
+    if chosen is None:
+        return config.temp_directory
+    for folder in (config.uploads, chosen):
+        folder.mkdir(parents=True, exist_ok=True)
+    if chosen.stat().st_dev == config.uploads.stat().st_dev:
+        return chosen
+    log.warning("the folder for arriving bytes is on another file system and not used", folder=str(chosen))
+    return config.uploads / "temp"
+
+
 def _directory_config(config: StorageNodeConfig) -> DirectoryConfig:
     buckets = frozenset(config.buckets)
     scope = DirectoryScope(storage_buckets=buckets) if buckets else DirectoryScope(storage_worker=config.worker)
@@ -148,6 +164,7 @@ def _directory_config(config: StorageNodeConfig) -> DirectoryConfig:
         refresh_interval=timedelta(seconds=config.directory.snapshot_interval_s),
         negative_ttl=timedelta(seconds=config.directory.unknown_ttl_s),
         page_size=config.query_node.page_size,
+        status_interval=timedelta(seconds=config.directory.status_interval_s),
     )
 
 
@@ -185,6 +202,10 @@ async def _preflight(config: StorageNodeConfig, assembled: _Assembled) -> None:
     try:
         async with asyncio.timeout(limit.total_seconds()):
             await _chain_answers(assembled.chain)
+            if config.chain.dev and (kind := await assembled.chain.chain_type()) not in _DEVELOPMENT:
+                raise StartFailed(
+                    Exit.NOT_A_DEVELOPMENT_CHAIN, f"--dev is for development chains; the chain is of type {kind}"
+                )
             if await assembled.chain.worker("storage", config.worker) is None:
                 raise StartFailed(Exit.INVALID_WORKER, f"the storage working group has no worker {config.worker}")
             await assembled.directory.wait_ready()

@@ -10,12 +10,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from joygrpc.config import StorageNodeConfig
 from joygrpc.directory.facts import DirectoryStatus
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
+from joygrpc.storage.acceptance_funds import FundsWatch
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.index import Count, ObjectIndex
 from joygrpc.storage.maintenance import Maintenance
 from joygrpc.storage.metrics import show_counts
 from joygrpc.storage.objects import ObjectState
 from joygrpc.storage.store import ObjectStore
+from joygrpc.storage.takeover import Fate, TakeoverProgress
 from joygrpc.storage.tokens import TokenService
 from joygrpc.storage.uploads import UploadService
 from joygrpc.version import __version__
@@ -42,11 +44,14 @@ class StatusService:
         uploads: UploadService,
         tokens: TokenService,
         maintenance: Maintenance,
+        funds: FundsWatch,
+        takeover: TakeoverProgress,
     ) -> None:
         self._config = config
         self._index, self._store, self._directory = index, store, directory
         self._buckets, self._uploads, self._tokens = buckets, uploads, tokens
         self._maintenance = maintenance
+        self._funds, self._takeover = funds, takeover
         self._started = time.monotonic()
         self._started_at = datetime.now(UTC)
 
@@ -72,7 +77,8 @@ class StatusService:
         """What the node is and does now."""
         config = self._config
         directory = await self._directory.status()
-        quarantined = (await self._index.counts())[ObjectState.QUARANTINED]
+        counts = await self._index.counts()
+        quarantined = counts[ObjectState.QUARANTINED]
         return pb.GetStatusResponse(
             version=__version__,
             uptime=_duration(timedelta(seconds=time.monotonic() - self._started)),
@@ -89,6 +95,9 @@ class StatusService:
             scrub=self._maintenance.scrub_progress,
             quarantined_count=quarantined.objects,
             quarantined_size=quarantined.size,
+            acceptance=_acceptance(self._buckets, self._funds),
+            takeover=_takeover(self._takeover),
+            unverified_count=counts[ObjectState.UNVERIFIED].objects,
             directory=pb.DirectoryStatus(
                 query_node_url=config.query_node.url,
                 query_node_version=directory.query_node_version,
@@ -103,6 +112,31 @@ class StatusService:
             started_at=_timestamp(self._started_at),
             token_account=self._tokens.account,
         )
+
+
+def _acceptance(buckets: OwnBuckets, watch: FundsWatch) -> list[pb.BucketAcceptance]:
+    funds = {each.bucket_id: each for each in watch.funds}
+    messages = []
+    for bucket_id, account in sorted({**buckets.locked, **buckets.writable}.items()):
+        message = pb.BucketAcceptance(
+            bucket_id=bucket_id, transactor=account, key_missing=bucket_id not in buckets.writable
+        )
+        if (known := funds.get(bucket_id)) is not None:
+            message.balance, message.balance_needed = str(known.balance), str(known.needed)
+            message.balance_low = known.low
+        messages.append(message)
+    return messages
+
+
+def _takeover(progress: TakeoverProgress) -> pb.TakeoverStatus:
+    files = progress.files
+    return pb.TakeoverStatus(
+        running=progress.running,
+        taken=files[Fate.TAKE] + files[Fate.TAKE_TO_ACCEPT],
+        set_aside=files[Fate.SET_ASIDE],
+        quarantined=files[Fate.QUARANTINE],
+        waiting=progress.waiting,
+    )
 
 
 def _sum(*counts: Count) -> Count:

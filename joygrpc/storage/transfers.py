@@ -30,6 +30,17 @@ _SHARED_OBJECTS = 4
 """Objects that are fetched so at a time: each holds up to one window for each source and one more in memory."""
 _FAILURES = 3
 """How often a peer may break off after it gave something, before it is given up for this object."""
+_BREAKS = frozenset(
+    {
+        SourceProblem.STALLED,
+        SourceProblem.BROKEN,
+        SourceProblem.TRUNCATED,
+        SourceProblem.SLOW,
+        # What a stream ends with whose peer dies, or is started anew.
+        SourceProblem.UNREACHABLE,
+    }
+)
+"""Ends of an answer that say nothing against the bytes before."""
 
 
 class NoSource(JoygrpcError):
@@ -267,8 +278,7 @@ class _Attempt:
             return
         self._left.remove(source)
         self._failures[source] += 1
-        honest = problem in {SourceProblem.STALLED, SourceProblem.BROKEN, SourceProblem.TRUNCATED, SourceProblem.SLOW}
-        if progressed and honest and self._failures[source] < _FAILURES:
+        if progressed and problem in _BREAKS and self._failures[source] < _FAILURES:
             self._left.append(source)
 
 

@@ -157,3 +157,11 @@ def bag_json(bag_id: BagId) -> str:
         case _:
             value = {"dynamic": {bag_id.kind: bag_id.number}}
     return json.dumps(value, separators=(",", ":"))
+
+
+def host_of(client: str) -> str:
+    """The host in a client's address: `ipv4:192.0.2.1:4000`, `ipv6:%5B2001:db8::1%5D:4000` of gRPC, or a plain address; empty when there is none."""
+    kind, _, rest = client.partition(":")
+    if kind not in {"ipv4", "ipv6"}:
+        return "" if kind == "unix" else client
+    return rest.rpartition(":")[0].replace("%5B", "").replace("%5D", "").strip("[]")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +13,7 @@ import structlog
 from joygrpc.chain import Chain, ChainDataObject
 from joygrpc.content import BagId
 from joygrpc.mesh import reason_of
+from joygrpc.storage.bandwidth import Bandwidth
 from joygrpc.storage.buckets import OwnBuckets
 from joygrpc.storage.claims import Claims
 from joygrpc.storage.index import ObjectIndex
@@ -30,6 +32,7 @@ from joygrpc.storage.upload_checks import (
     check_bucket_served,
     check_facts,
     check_size,
+    host_of,
 )
 
 log = structlog.get_logger(__name__)
@@ -55,6 +58,7 @@ class UploadLimits:
     """Bounds of uploads. `max_object_size` in bytes; None means the chain's own bound."""
 
     max_concurrent: int = 64
+    max_per_client: int = 32
     max_pending: int = 100_000
     max_object_size: int | None = None
     part_lifetime: timedelta = timedelta(minutes=10)
@@ -88,6 +92,7 @@ class Upload:
     """Byte at which the body goes on."""
     _writer: ObjectWriter
     _save: Callable[["Upload", ObjectWriter], Coroutine[object, object, KeptObject]]
+    _bandwidth: Bandwidth
     spoiled: bool = field(default=False, init=False)
     """Whether the bytes are known to be wrong, so that nobody goes on with them."""
     committed: bool = field(default=False, init=False)
@@ -102,6 +107,7 @@ class Upload:
             raise SizeMismatch(self.request.object_id)
         await self._writer.write(data)
         UPLOAD_BYTES.inc(len(data))
+        self._bandwidth.used(len(data))
 
     async def commit(self) -> KeptObject:
         """Verifies size and hash and stores the object for good. Raises `SizeMismatch` and `MultihashMismatch`.
@@ -130,6 +136,7 @@ class UploadService:
         worker_id: int,
         limits: UploadLimits,
         added: Callable[[int], None],
+        bandwidth: Bandwidth | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._index, self._chain = store, index, chain
@@ -137,8 +144,10 @@ class UploadService:
         self._worker_id = worker_id
         self._limits = limits
         self._added = added
+        self._bandwidth = bandwidth or Bandwidth()
         self._now = now
         self._running = 0
+        self._running_of: Counter[str] = Counter()
         self._parts: dict[int, _Part] = {}
         self._writers: dict[int, ObjectWriter] = {}
         self._max_size = limits.max_object_size
@@ -189,10 +198,10 @@ class UploadService:
         self._tokens.check(request.token, request.object_id, request.bucket_id, request.bag)
         check_bucket_served(request.bucket_id, self._buckets.writable)
         bag_id = bag_of_upload(request.bag)
-        with self._claims.hold(request.object_id), self._slot():
+        with self._claims.hold(request.object_id), self._slot(host_of(request.client)):
             expected = await self._checked(request, bag_id)
             writer = await self._writer(request, expected)
-            upload = Upload(request, bag_id, expected, writer.size, writer, self._save)
+            upload = Upload(request, bag_id, expected, writer.size, writer, self._save, self._bandwidth)
             self._writers[request.object_id] = writer
             try:
                 yield upload
@@ -201,14 +210,20 @@ class UploadService:
                 await despite_cancellation(self._end(upload, writer, keep_part=keep_part))
 
     @contextlib.contextmanager
-    def _slot(self) -> Iterator[None]:
+    def _slot(self, host: str) -> Iterator[None]:
         if self._running >= self._limits.max_concurrent:
             raise TooManyUploads("Too many uploads are running")
+        if host and self._running_of[host] >= self._limits.max_per_client:
+            raise TooManyUploads("Too many uploads of this client are running")
         self._running += 1
+        self._running_of[host] += 1
         try:
             yield
         finally:
             self._running -= 1
+            self._running_of[host] -= 1
+            if not self._running_of[host]:
+                del self._running_of[host]
 
     async def _checked(self, request: UploadRequest, bag_id: BagId) -> ChainDataObject:
         facts = await self._facts(request, bag_id)

@@ -17,12 +17,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from joygrpc.config import AcceptanceSettings, StorageNodeConfig, SyncSettings
-from tests.faults.crash_points import POINTS, START_POINTS, Crash
+from joygrpc.config import AcceptanceSettings, CleanupSettings, StorageNodeConfig, SyncSettings
+from tests.faults.crash_points import CLEANUP_POINTS, IMPORT_POINTS, POINTS, START_POINTS, Crash
 from tests.faults.devnet_process import DevnetProcess, devnet_process, free_port
 from tests.faults.forge import Forge, forge
 from tests.faults.lane import Lane
 from tests.faults.ledger import Ledger
+from tests.faults.owners import Owners
 from tests.faults.supply import Supply
 from tests.faults.uploading import Clients
 from tests.faults.weather import Weather
@@ -31,6 +32,8 @@ from tests.unit.distributor.storage_peers import Peer, storage_peer
 
 NODES = 2
 _POINT_WITHIN_S = 4.0
+_IMPORTS, _DELETIONS = 0.15, 0.25
+"""Parts of a node's lives before which files of a reference node are put in, and during which objects are deleted."""
 _ATTEMPTS = 6
 
 
@@ -59,9 +62,13 @@ class ChaosReport:
     answers: Counter[str] = field(default_factory=Counter)
     weather: Counter[str] = field(default_factory=Counter)
     acknowledged: int = 0
+    imported: int = 0
+    deleted: int = 0
     stored: int = 0
     objects_read: int = 0
     bytes_read: int = 0
+    lone_trees: int = 0
+    """Trees whose object never came, or is gone; harmless, and replaced when it comes."""
     violations: list[str] = field(default_factory=list)
 
     def figures(self) -> dict[str, object]:
@@ -81,9 +88,12 @@ class ChaosReport:
             "answers": dict(self.answers.most_common()),
             "weather": dict(self.weather.most_common()),
             "objects_acknowledged": self.acknowledged,
+            "objects_imported": self.imported,
+            "objects_deleted": self.deleted,
             "objects_stored": self.stored,
             "objects_read_back": self.objects_read,
             "bytes_read_back": self.bytes_read,
+            "trees_without_object": self.lone_trees,
             "violations": self.violations,
         }
 
@@ -100,6 +110,7 @@ class Chaos:
         self._devnet = devnet
         self._supply = Supply(devnet, self._ledger, self._branch(), peer)
         self._weather = Weather(devnet, self._supply, self._branch())
+        self._owners = Owners(devnet, self._supply, self._ledger, self._branch())
         self._points = deque(plan.points)
         self._attempts: Counter[str] = Counter()
         self._left = plan.kills
@@ -141,6 +152,8 @@ class Chaos:
     async def _one_life(self, lane: Lane, rng: random.Random) -> None:
         way = rng.random()
         point = self._points.popleft() if self._points else (rng.choice(POINTS) if way < 0.4 else "")
+        if self._weather.fine and (point in IMPORT_POINTS or rng.random() < _IMPORTS):
+            await self._owners.import_into(lane)
         crash = Crash(point, 1 if point in START_POINTS else rng.choice((1, 1, 2, 3))) if point else None
         await lane.begin(crash)
         try:
@@ -155,6 +168,8 @@ class Chaos:
                 await lane.agree()
             if self._weather.fine:
                 await self._supply.owe(rng.randint(1, 3))
+            if self._weather.fine and (point in CLEANUP_POINTS or rng.random() < _DELETIONS):
+                await self._owners.delete_from(lane)
             await lane.use(_POINT_WITHIN_S if crash else rng.uniform(0.05, 0.9))
         finally:
             await lane.end("under load")
@@ -180,7 +195,7 @@ class Chaos:
         for lane in self._lanes:
             await lane.agree()
             await asyncio.to_thread(lane.check_again)
-            promised = self._ledger.promised(lane.worker)
+            promised = self._ledger.promised(lane.worker) | self._ledger.accepted_in_the_end(lane.worker)
             await lane.read_back(sorted(promised), promised)
 
     async def _accepted_in_the_end(self) -> None:
@@ -189,14 +204,16 @@ class Chaos:
         while waiting := await self._waiting():
             if time.monotonic() > deadline:
                 for worker, object_id in waiting[:10]:
-                    self._ledger.violate(worker, f"object {object_id} was acknowledged and is not accepted in the end")
+                    self._ledger.violate(
+                        worker, f"object {object_id} was acknowledged or imported and is not accepted in the end"
+                    )
                 return
             await asyncio.sleep(0.5)
 
     async def _waiting(self) -> list[tuple[int, int]]:
         waiting = []
         for lane in self._lanes:
-            mine = self._ledger.acknowledged[lane.worker]
+            mine = sorted(self._ledger.accepted_in_the_end(lane.worker))
             entries = await asyncio.to_thread(lane.folder.entries)
             accepted = await self._devnet.accepted(mine)
             waiting += [
@@ -217,9 +234,12 @@ class Chaos:
             answers=sum((lane.clients.answers for lane in self._lanes), Counter()),
             weather=self._weather.seen,
             acknowledged=sum(len(ids) for ids in self._ledger.acknowledged.values()),
+            imported=sum(len(ids) for ids in self._ledger.imported.values()),
+            deleted=len(self._ledger.released),
             stored=sum(len(ids) for ids in self._ledger.stored.values()),
             objects_read=sum(figures.objects_read for figures in lanes),
             bytes_read=sum(figures.bytes_read for figures in lanes),
+            lone_trees=sum(len(lane.folder.trees() - set(lane.folder.files())) for lane in self._lanes),
             violations=self._ledger.violations,
         )
 
@@ -246,5 +266,8 @@ def lane_config(worker: int, folder: Path, devnet: DevnetProcess, port: int) -> 
     return node_config(
         worker, folder / f"node-{worker}", devnet.chain, devnet.query_node, mesh_port=port,
         acceptance=AcceptanceSettings(interval_s=1),
+        cleanup=CleanupSettings(
+            enabled=True, interval_s=0.3, quarantine_s=0.3, quarantine_interval_s=0.3, new_object_s=0
+        ),
         sync=SyncSettings(enabled=True, interval_s=2, retry_interval_s=0.2, stall_timeout_s=3, workers=4),
     )  # fmt: skip

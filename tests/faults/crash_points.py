@@ -41,8 +41,17 @@ START_POINTS = ("lock-taken", "before-index-open", "after-index-open", "before-p
 """Between the start and the first block that the node takes in."""
 CLEAN_POINTS = ("before-incoming-unlink", "after-incoming-unlink")
 """When bytes that nobody wants are removed: of an aborted upload, or left by the process that died before."""
+IMPORT_POINTS = ("before-import-rename", "after-import-rename")
+"""When a file of a reference node is taken over."""
+CLEANUP_POINTS = (
+    "before-quarantine-commit",
+    "after-quarantine-commit",
+    "before-object-unlink",
+    "after-object-unlink",
+)
+"""When an object that was deleted on chain is moved out, and purged."""
 
-POINTS = (*WRITE_POINTS, *ACCEPT_POINTS, *START_POINTS, *CLEAN_POINTS)
+POINTS = (*WRITE_POINTS, *ACCEPT_POINTS, *START_POINTS, *CLEAN_POINTS, *IMPORT_POINTS, *CLEANUP_POINTS)
 
 _DURING_ACCEPT_S = 0.06
 
@@ -90,7 +99,8 @@ class CrashPoints:
         self._wrap_chain()
 
     def _wrap_files(self) -> None:
-        opening, writing, syncing, replacing, unlinking = os.open, os.write, os.fsync, os.replace, os.unlink
+        opening, writing, syncing = os.open, os.write, os.fsync
+        replacing, renaming, unlinking = os.replace, os.rename, os.unlink
 
         def opened(path: Any, flags: int, *rest: Any, **more: Any) -> int:
             descriptor = opening(path, flags, *rest, **more)
@@ -118,15 +128,22 @@ class CrashPoints:
             replacing(source, target, **more)
             self.passed(f"after-{kind_of(target)}-rename", str(target))
 
-        def unlinked(path: Any, **more: Any) -> None:
-            incoming = str(path).endswith(".part") and Path(path).exists()
-            if incoming:
-                self.passed("before-incoming-unlink", str(path))
-            unlinking(path, **more)
-            if incoming:
-                self.passed("after-incoming-unlink", str(path))
+        def renamed(source: Any, target: Any, **more: Any) -> None:
+            self.passed("before-import-rename", str(target))
+            renaming(source, target, **more)
+            self.passed("after-import-rename", str(target))
 
-        os.open, os.write, os.fsync, os.replace, os.unlink = opened, written, synced, replaced, unlinked  # type: ignore[assignment]
+        def unlinked(path: Any, **more: Any) -> None:
+            what = "incoming" if str(path).endswith(".part") else kind_of(path)
+            present = Path(path).exists()
+            if present:
+                self.passed(f"before-{what}-unlink", str(path))
+            unlinking(path, **more)
+            if present:
+                self.passed(f"after-{what}-unlink", str(path))
+
+        os.open, os.write, os.fsync = opened, written, synced  # type: ignore[assignment]
+        os.replace, os.rename, os.unlink = replaced, renamed, unlinked  # type: ignore[assignment]
 
     def _wrap_locks(self) -> None:
         locking = fcntl.flock
@@ -194,11 +211,13 @@ class CrashPoints:
 
 
 def kind_of(path: object) -> str:
-    """What a file of the data directory is: `object`, `tree` or `directory`."""
-    name = str(path)
-    if name.endswith(".tree"):
+    """What a file of the data directory is: `object`, `tree` or `directory`; `other` is none of the node's objects."""
+    name = Path(str(path))
+    if name.suffix == ".tree":
         return "tree"
-    return "directory" if Path(name).is_dir() else "object"
+    if name.is_dir():
+        return "directory"
+    return "object" if name.suffix == ".part" or name.name.isdecimal() else "other"
 
 
 def path_of(descriptor: int) -> str:
@@ -207,11 +226,13 @@ def path_of(descriptor: int) -> str:
 
 
 def transaction_of(file: str, statements: str) -> str:
-    """What a transaction of the node's databases is about: an `entry`, a `state`, a `picture` of the directory, or something `other`."""
+    """What a transaction of the node's databases is about: an `entry`, a `state`, the `quarantine`, a `picture` of the directory, or something `other`."""
     if file == "directory.sqlite":
         return "picture"
     if file != "index.sqlite":
         return "other"
     if "INSERT INTO objects" in statements:
         return "entry"
+    if "SET state = 'quarantined'" in statements:
+        return "quarantine"
     return "state" if "SET state" in statements else "other"

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from joygrpc.config import CleanupSettings, StorageNodeConfig
+from joygrpc.config import StorageNodeConfig
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
 from tests.faults.chaos import lane_config, operator
 from tests.faults.devnet_process import DevnetProcess, devnet_process, free_port
@@ -148,8 +148,6 @@ async def storage_ground(
                 "query_node": config.query_node.model_copy(
                     update={"url": f"http://127.0.0.1:{query_node.port}/graphql", "timeout_s": 1.0}
                 ),
-                # Always at it, so that whatever may go wrong with the picture of what is owed does go wrong.
-                "cleanup": CleanupSettings(enabled=True, interval_s=1),
             }
         )
         supply = Supply(devnet, ledger, rng)

@@ -82,10 +82,10 @@ def check_folder(folder: DataFolder, ledger: Ledger, worker: int, left_over: Col
                 f"object {object_id} is {entry.state}, and its file has {files.get(object_id)} bytes of {entry.size}",
             )
     for object_id in ledger.promised(worker):
-        entry = entries.get(object_id)
-        if entry is None or not entry.served:
-            ledger.violate(worker, f"object {object_id} was acknowledged and is {entry and entry.state}")
-        elif object_id in ledger.stored[worker] and entry.state != "stored":
-            ledger.violate(worker, f"object {object_id} was stored and is {entry.state}")
+        kept = entries.get(object_id)
+        if kept is None or not kept.served:
+            ledger.violate(worker, f"object {object_id} was acknowledged and is {kept and kept.state}")
+        elif object_id in ledger.stored[worker] and kept.state != "stored":
+            ledger.violate(worker, f"object {object_id} was stored and is {kept.state}")
     ledger.stored[worker] |= {object_id for object_id, entry in entries.items() if entry.state == "stored"}
     return entries

@@ -48,10 +48,11 @@ class Lane:
     ) -> None:
         self.worker = config.worker
         self.clients = clients
+        self.config = config
         self.figures = LaneFigures()
         self.folder = DataFolder(config)
         self.log = log
-        self._config, self._forge, self._ledger, self._rng = config, forge, ledger, rng
+        self._forge, self._ledger, self._rng = forge, ledger, rng
         self._process: ForkedProcess | None = None
         self._output: asyncio.StreamReader | None = None
         self._channels = ChannelPool()
@@ -79,7 +80,7 @@ class Lane:
         self._channels = ChannelPool()
         self._died_at = ""
         self._began = time.monotonic()
-        started = await self._forge.start(self._config, self.log, crash=crash, trace=trace)
+        started = await self._forge.start(self.config, self.log, crash=crash, trace=trace)
         self._process, self._output = started.process, started.output
 
     async def ready(self) -> bool:
@@ -127,7 +128,8 @@ class Lane:
             reason = await self.clients.compare(self.node, piece)
             if not self.alive or reason == "NODE_UNAVAILABLE":
                 return
-            if reason != "OK" and object_id in promised:
+            # Asked anew: its owner may have deleted it meanwhile.
+            if reason != "OK" and object_id in promised and object_id not in self._ledger.released:
                 self._ledger.violate(self.worker, f"object {object_id} was acknowledged and cannot be read: {reason}")
             if reason == "OK" and trees < _TREES and piece.size > 1 << 18:
                 trees += 1

@@ -71,6 +71,10 @@ class Ledger:
     """Objects that the node answered 201 for, oldest first."""
     stored: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Objects that the node called stored when somebody looked."""
+    imported: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Objects that lay in the folders of a reference node whose data the node took over: they must be there in the end."""
+    released: set[int] = field(default_factory=set)
+    """Objects that their owners have deleted, or are about to."""
     violations: list[str] = field(default_factory=list)
 
     def acknowledge(self, worker: int, object_id: int) -> None:
@@ -79,8 +83,12 @@ class Ledger:
             self.acknowledged[worker].append(object_id)
 
     def promised(self, worker: int) -> set[int]:
-        """All that the node must have."""
-        return set(self.acknowledged[worker]) | self.stored[worker]
+        """All that the node must have now."""
+        return (set(self.acknowledged[worker]) | self.stored[worker]) - self.released
+
+    def accepted_in_the_end(self, worker: int) -> set[int]:
+        """All that the node must have had accepted when it was left alone for a while."""
+        return {*self.acknowledged[worker], *self.imported[worker]} - self.released
 
     def violate(self, worker: int, what: str) -> None:
         """The invariant is broken."""

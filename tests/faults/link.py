@@ -13,6 +13,7 @@ class Link:
     def __init__(self, port: int) -> None:
         self._target = port
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.delay_s = 0.0
         self.silent = False
@@ -29,6 +30,8 @@ class Link:
         if self._server is not None:
             self._server.close()
         self.cut()
+        if self._serving:
+            await asyncio.wait(self._serving)
 
     def cut(self) -> None:
         """Ends all connections at once."""
@@ -37,6 +40,9 @@ class Link:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         self._writers.add(writer)
         other: asyncio.StreamWriter | None = None
         try:
@@ -51,6 +57,7 @@ class Link:
                 if each is not None:
                     self._writers.discard(each)
                     each.transport.abort()
+            self._serving.discard(task)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from tests.faults.ledger import Ledger, draft
 from tests.faults.supply import Supply
 from tests.faults.uploading import Clients
 
-KILLS = 64
+KILLS = 66
 
 
 @pytest.mark.slow
@@ -30,6 +30,8 @@ async def test_nothing_acknowledged_is_lost_by_nodes_that_are_killed_all_the_tim
     assert report.deaths["under load"]
     # The clients must have had something to lose.
     assert report.acknowledged > KILLS
+    assert report.imported
+    assert report.deleted
 
 
 async def test_an_upload_is_answered_after_every_durable_step_in_its_order(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import grpc
 
 from joygrpc.content import GROUP_SIZE, Tree, decode_multihash
 from joygrpc.mesh import error_of
+from joygrpc.mesh.status import DETAILS_KEY
 from joygrpc.pb.joystream.storage.v1 import storage_pb2 as pb
 from tests.faults.ledger import Ledger, Piece
 from tests.faults.supply import Supply
 from tests.integration.storage_program import RunningNode
 
 _PIECE_BYTES = 300_000
+_DEATH_S = 2.0
 _HELD = {"OBJECT_ALREADY_PENDING", "OBJECT_ALREADY_STORED"}
 """Refusals by which the node says that it has the object: as binding as a 201."""
 _GONE = {"NODE_UNAVAILABLE", "CANCELLED", "NODE_SHUTTING_DOWN"}
@@ -85,6 +87,21 @@ async def has_right_tree(node: RunningNode, piece: Piece) -> bool:
     return True
 
 
+def is_answer(error: grpc.aio.AioRpcError) -> bool:
+    """Whether the node itself ended the call, rather than the connection."""
+    return any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ())
+
+
+async def _dies(node: RunningNode) -> bool:
+    """Whether the node is dead, or is by the time that the kernel has told."""
+    try:
+        async with asyncio.timeout(_DEATH_S):
+            await node.process.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
 class Clients:
     """Those who use one node: they upload new objects and what a killed node did not acknowledge, give up half-way now and then, and read all the time."""
 
@@ -125,7 +142,12 @@ class Clients:
             self._ledger.acknowledge(self._worker, piece.id)
         except grpc.aio.AioRpcError as error:
             reason = error_of(error).reason
-            if reason in _HELD:
+            if not is_answer(error):
+                # What the client's library makes of a connection that ends has many names, and means nothing but that.
+                reason = "NODE_UNAVAILABLE"
+                if not await _dies(node):
+                    self._ledger.violate(self._worker, f"the upload of object {piece.id} got no answer: {error!r}")
+            elif reason in _HELD:
                 self._ledger.acknowledge(self._worker, piece.id)
             elif reason not in _GONE | _PASSING:
                 self._ledger.violate(self._worker, f"the upload of object {piece.id} was refused: {error_of(error)!r}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
 
 from joygrpc.config import DistributorNodeConfig
@@ -101,6 +102,12 @@ class RunningDistributor:
     async def facts(self, object_id: int) -> pb.OpenAssetResponse:
         """What HEAD asks for."""
         return await self.local.OpenAsset(pb.OpenAssetRequest(object_id=object_id, facts_only=True), timeout=20)
+
+    async def metric(self, name: str) -> float:
+        """The value of a metric without labels; 0 when it is not there."""
+        async with aiohttp.ClientSession() as session, session.get(f"{self.addresses['admin']}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return sum(float(line.split()[1]) for line in lines if line.split()[0] == name)
 
     async def kill(self) -> None:
         """The process dies at once."""

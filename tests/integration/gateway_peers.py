@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import jwt
 
@@ -384,8 +385,9 @@ async def serving_node(node: StoragePeer | DistributorPeer, address: str) -> Asy
         yield address if address.startswith("unix:") else f"127.0.0.1:{server.port}"
 
 
-def gateway_config(kind: str, target: str, data_root: Path | None, **limits: float) -> GatewayConfig:
-    """A worker's configuration; a distributor's has an operator's API."""
+def gateway_config(kind: str, target: str, data_root: Path | None, **limits: Any) -> GatewayConfig:
+    """A worker's configuration; a distributor's has an operator's API. `trusted_proxies` and `forwarded_header` stand among the limits."""
+    edge = {name: limits.pop(name) for name in ("trusted_proxies", "forwarded_header") if name in limits}
     operator = {"hmac_secret": SECRET} if kind == "distributor" else None
     return GatewayConfig.model_validate(
         {
@@ -395,12 +397,13 @@ def gateway_config(kind: str, target: str, data_root: Path | None, **limits: flo
             "limits": limits,
             "operator": operator,
             "shutdown": {"drain_s": 0.2},
+            **edge,
         }
     )
 
 
 @contextlib.asynccontextmanager
-async def serving_edge(kind: str, target: str, data_root: Path | None, **limits: float) -> AsyncIterator[Edge]:
+async def serving_edge(kind: str, target: str, data_root: Path | None, **limits: Any) -> AsyncIterator[Edge]:
     """A gateway worker on free ports of this machine."""
     with bind_listener("127.0.0.1", 0) as public, bind_listener("127.0.0.1", 0) as operator:
         sockets = {"public": public, "operator": operator}

@@ -428,6 +428,8 @@ class TestFaults:
             {"reject": {"pallet": "Storage"}},
             {"drop": {"nonsense": 1}},
             {"query_node_error": "nonsense"},
+            {"query_node_lag_blocks": -1},
+            {"chain_delay_ms": -1},
         ):
             assert rpc(addresses, "devnet_setFault", **wrong)["error"]["code"] == -32602
         result(addresses, "devnet_setFault", drop={"call": "System.remark"}, query_node_lag_blocks=5)
@@ -439,7 +441,64 @@ class TestFaults:
             "drop": [],
             "query_node_lag_blocks": 0,
             "query_node_error": "none",
+            "chain_delay_ms": 0,
         }
+
+    async def test_a_slow_chain_answers_late_but_acts_at_once(self, addresses: DevnetAddresses) -> None:
+        loop = asyncio.get_running_loop()
+        async with socket(addresses) as connection, socket(addresses) as other:
+            await ask(other, "devnet_setFault", None, None, None, None, None, 300)
+            started = loop.time()
+            for number in range(3):
+                await connection.send_json({"id": number, "method": "devnet_seal", "params": []})
+            answers = [await connection.receive_json(timeout=10) for _ in range(3)]
+            assert [answer["id"] for answer in answers] == [0, 1, 2]
+            # Each is late by as much, not by all before it.
+            assert 0.3 <= loop.time() - started < 0.8
+            cleared = await ask(other, "devnet_setFault", None, None, None, None, None, 0)
+            assert cleared["chain_delay_ms"] == 0
+
+    def test_a_chain_without_a_lag_does_not_fork(self, addresses: DevnetAddresses) -> None:
+        answer = rpc(addresses, "devnet_fork")
+        assert (answer["error"]["code"], "0 blocks are not final" in answer["error"]["message"]) == (9003, True)
+
+
+class TestForks:
+    async def test_subscriptions_follow_the_new_blocks(self) -> None:
+        key = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac"  # System.Number
+        options = {"preset": PRESET, "finality_lag": 2, "seal_delay_ms": None}
+        with devnet(**options) as addresses:
+            async with socket(addresses) as heads, socket(addresses) as storage, socket(addresses) as admin:
+                await ask(admin, "devnet_seal", 2)
+                await ask(heads, "chain_subscribeNewHeads")
+                await ask(storage, "state_subscribeStorage", [key])
+                old = await told(heads, "chain_newHead")
+                await told(storage, "state_storage")
+                old_hash = await ask(admin, "chain_getBlockHash")
+                new_hash = await ask(admin, "devnet_fork")
+                new = await told(heads, "chain_newHead")
+                assert (new["number"], new["parentHash"]) == (old["number"], old["parentHash"])
+                assert (await told(storage, "state_storage"))["block"] == new_hash
+                assert await ask(admin, "chain_getBlockHash", int(new["number"], 16)) == new_hash
+                assert (await ask(admin, "chain_getHeader", old_hash))["stateRoot"] == old["stateRoot"]
+                assert await ask(admin, "state_getStorage", key, old_hash) == await ask(admin, "state_getStorage", key)
+
+
+class TestMethods:
+    def test_methods_describe_themselves(self, addresses: DevnetAddresses) -> None:
+        described = {item["method"]: item for item in result(addresses, "devnet_methods")}
+        assert described["devnet_fork"]["parameters"] == ["depth?", "again?"]
+        assert described["devnet_createMember"]["parameters"] == ["controller", "handle?", "root?"]
+        assert all(item["about"] for item in described.values())
+
+    def test_a_population_has_its_objects(self, addresses: DevnetAddresses, substrate: SubstrateInterface) -> None:
+        first = result(addresses, "devnet_populate", member=2, channels=3, objects=2, accepted=True)
+        bag = {"Dynamic": {"Channel": first["channel"] + 2}}
+        rows = {key.value: row.value for key, row in substrate.query_map("Storage", "DataObjectsById", [bag])}
+        assert sorted(rows) == [first["object"] + 4, first["object"] + 5]
+        assert {(row["accepted"], row["size"]) for row in rows.values()} == {(True, 1000)}
+        assert len({row["ipfs_content_id"] for row in rows.values()}) == 2
+        assert rpc(addresses, "devnet_populate", member=2, channels=0)["error"]["code"] == -32602
 
 
 async def query(addresses: DevnetAddresses, text: str) -> Any:
@@ -471,6 +530,21 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
         assert send(substrate, WORKER, "Storage", "accept_pending_data_objects", acceptance(object_id)).is_success
         objects = asyncio.run(query(addresses, "{ storageDataObjects { id } }"))
         assert objects == {"storageDataObjects": [{"id": str(object_id)}]}
+
+
+def test_past_states_survive_a_restart(tmp_path: Path) -> None:
+    key = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac"  # System.Number
+
+    def read(addresses: DevnetAddresses) -> list[Any]:
+        hashes = [result(addresses, "chain_getBlockHash", number) for number in range(5)]
+        return [result(addresses, "state_getStorage", key, block_hash) for block_hash in hashes]
+
+    with devnet(preset=PRESET, data=tmp_path) as addresses:
+        result(addresses, "devnet_seal", 4)
+        before = read(addresses)
+    assert before == [f"0x{number:02x}000000" for number in range(5)]
+    with devnet(preset=PRESET, data=tmp_path) as addresses:
+        assert read(addresses) == before
 
 
 def test_idle_blocks_and_lagging_finality() -> None:

@@ -82,9 +82,11 @@ async def test_too_many_connections(bench: Bench) -> None:
         writer.write(b"HEAD /api/v1/files/7 HTTP/1.1\r\nHost: x\r\n\r\n")
     for reader, _ in held:
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
-    reader, writer = await asyncio.open_connection(*bench.address)
-    assert await reader.read() == b""
-    writer.close()
+    for kept_alive in (b"", b"\r\nConnection: keep-alive"):
+        request = b"GET /api/v1/files/7 HTTP/1.1\r\nHost: x" + kept_alive + b"\r\n\r\n"
+        status, headers, body = await raw_exchange(bench.edge.url, request)
+        expected = {"type": "unavailable", "message": "Too many connections at the moment"}
+        assert (status, headers["retry-after"], json.loads(body)) == (503, "2", expected)
     held.pop()[1].close()
 
     async def works() -> bool:

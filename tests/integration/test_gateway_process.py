@@ -47,7 +47,7 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
     node = DistributorPeer(files)
     async with serving_node(node, unix_address(tmp_path)) as target:
         ready = tmp_path / "ready.json"
-        options = ["--host", "127.0.0.1", "--port", "0", "--operator-port", "0", "--admin-port", "0", "--workers", "2"]
+        options = ["--host", "127.0.0.1", "--port", "0", "--operator-port", "0", "--admin-port", "0", "--workers", "3"]
         options += ["--node", target, "--data-root", str(tmp_path), "--ready-file", str(ready), "--log-level", "error"]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "joygrpc", "gateway", "distributor", *options),
@@ -63,9 +63,9 @@ async def program(tmp_path: Path) -> AsyncIterator[Program]:
             await asyncio.wait_for(process.wait(), 20)
 
 
-async def test_a_program_with_two_workers(program: Program) -> None:
+async def test_a_program_with_three_workers(program: Program) -> None:
     asset = f"{program.rest}/api/v1/assets/7"
-    assert program.node.hub.worker_count == 2
+    assert program.node.hub.worker_count == 3
     async with aiohttp.ClientSession() as http:
         # Stopping and starting, over all workers.
         for route, refused in (("stop-api", True), ("start-api", False)):
@@ -81,7 +81,7 @@ async def test_a_program_with_two_workers(program: Program) -> None:
         for _ in range(10):
             async with http.head(asset, headers={"Connection": "close"}) as response:
                 assert response.status == 200
-        await until(lambda: program.node.hub.worker_count == 2 and killed.pid not in {w.pid for w in program.workers()})
+        await until(lambda: program.node.hub.worker_count == 3 and killed.pid not in {w.pid for w in program.workers()})
 
         async with http.get(f"{program.admin}/metrics") as response:
             text = await response.text()

@@ -24,10 +24,8 @@ def fits(expected: Any, actual: Any) -> bool:
             return _name(actual) == expected.lower()
         case dict():
             items = _items(actual)
-            keys = {key if isinstance(key, int) else key.lower() for key in expected}
-            return set(items) == keys and all(
-                fits(value, items[key if isinstance(key, int) else key.lower()]) for key, value in expected.items()
-            )
+            wanted = {_key(key): value for key, value in expected.items()}
+            return set(items) == set(wanted) and all(fits(value, items[key]) for key, value in wanted.items())
         case list():
             return (
                 isinstance(actual, list | tuple)

@@ -303,7 +303,9 @@ def _deletion(**change: Any) -> dict[str, Any]:
     return plain | change
 
 
-def _content(call: str, arguments: Mapping[str, Any], outcome: str | tuple[str, list[Any]], signer: str = OWNER) -> Step:
+def _content(
+    call: str, arguments: Mapping[str, Any], outcome: str | tuple[str, list[Any]], signer: str = OWNER
+) -> Step:
     if isinstance(outcome, str):
         return Step(signer, "Content", call, arguments, error=outcome if "." in outcome else f"Content.{outcome}")
     return Step(signer, "Content", call, arguments, event=outcome)

@@ -13,7 +13,7 @@ from joygrpc.cli.dev_file import DEV_VARIABLE, read_dev_file
 from joygrpc.cli.options import CONTEXT
 
 PREFIX = "devnet_"
-TIMEOUT_S = 30
+TIMEOUT_S = 300
 
 
 @click.command("admin", context_settings=CONTEXT)

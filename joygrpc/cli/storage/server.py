@@ -56,7 +56,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--syncBatchSize", "sync_batch", type=_COUNT, help="Objects looked up at a time.  [default: 10000]")
 @click.option("-r", "--syncWorkersNumber", "sync_workers", type=_COUNT, help="Downloads at a time.  [default: 20]")
 @click.option(
-    "-t", "--syncWorkersTimeout", "sync_timeout", type=_MINUTES, help="Minutes for one download.  [default: 30]"
+    "-t",
+    "--syncWorkersTimeout",
+    "sync_timeout",
+    type=_MINUTES,
+    help="Minutes for one request to a peer; no bound by default.",
 )
 @click.option(
     "-c", "--cleanup", is_flag=True, default=None, help="Remove what the buckets no longer owe.  [env CLEANUP]"
@@ -98,6 +102,16 @@ _PATH = click.Path(path_type=Path)
     "-p", "--password", "passwords", multiple=True, help="Password of key files; repeatable.  [env ACCOUNT_PWD]"
 )
 @click.option("-y", "--accountUri", "account_uris", multiple=True, help="Secret URI; repeatable.  [env ACCOUNT_URI]")
+@click.option(
+    "--passwordFile", "password_files", type=_PATH, multiple=True, help="File with a password.  [env ACCOUNT_PWD_FILE]"
+)
+@click.option(
+    "--accountUriFile",
+    "account_uri_files",
+    type=_PATH,
+    multiple=True,
+    help="File with a secret URI.  [env ACCOUNT_URI_FILE]",
+)
 @click.option("--keyStore", "key_store", type=_PATH, help="Directory with key files.")
 @click.option("-l", "--logFilePath", "log_path", type=_PATH, help="Directory for log files (JSON lines).")
 @click.option("-n", "--logMaxFileNumber", "log_max_files", type=_COUNT, help="Log files kept.  [default: 7]")
@@ -151,8 +165,8 @@ def server(ready: ReadyOutput, config_file: Path | None, print_config: str | Non
 def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
     """The configuration that flags, and the reference's environment variables where a flag is absent, give."""
     environ = os.environ
-    uris = flags["account_uris"] or tuple(filter(None, [environ.get("ACCOUNT_URI")]))
-    passwords = flags["passwords"] or tuple(filter(None, [environ.get("ACCOUNT_PWD")]))
+    uris = _secrets(flags["account_uris"], flags["account_uri_files"], "ACCOUNT_URI")
+    passwords = _secrets(flags["passwords"], flags["password_files"], "ACCOUNT_PWD")
     keys = [*({"suri": uri} for uri in uris), *({"keyfile": path} for path in flags["key_files"])]
     elastic_endpoint = flags["elastic_endpoint"] or environ.get("ELASTIC_ENDPOINT")
     cleanup = truthy_environment("CLEANUP") if flags["cleanup"] is None else flags["cleanup"]
@@ -204,6 +218,25 @@ def settings_of(flags: dict[str, Any]) -> dict[str, Any]:
             **(_elastic(flags, elastic_endpoint) if elastic_endpoint else {}),
         }
     )
+
+
+def _secrets(given: tuple[str, ...], files: tuple[Path, ...], variable: str) -> tuple[str, ...]:
+    """Secrets of flags and of the files that flags name; else of the environment, or of the file that it names. Raises `ConfigInvalid`."""
+    from_files = tuple(_secret_of(file) for file in files)
+    if given or from_files:
+        return (*given, *from_files)
+    if text := os.environ.get(variable):
+        return (text,)
+    if file := os.environ.get(f"{variable}_FILE"):
+        return (_secret_of(Path(file)),)
+    return ()
+
+
+def _secret_of(file: Path) -> str:
+    try:
+        return file.read_text().strip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigInvalid(f"{file}: the secret cannot be read") from None
 
 
 def _seconds(minutes: float | str | None) -> float | None:

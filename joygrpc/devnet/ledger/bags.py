@@ -23,6 +23,7 @@ from joygrpc.devnet.ledger.records import (
 
 PALLET: Final = "Storage"
 _MEGABYTE: Final = 1_048_576
+_OVERFLOW: Final = 2**64
 CONTENT_ID_LENGTH: Final = 46
 
 
@@ -221,6 +222,7 @@ def move_objects(ledger: Ledger, source_id: BagText, target_id: BagText, object_
     number = len(object_ids)
     # A bucket of both bags must have room for the objects a second time, so room is judged before anything leaves.
     _changed_vouchers(ledger, sorted(target.stored_by), number, size)
+    ensure(target.objects_total_size + size < _OVERFLOW, PALLET, "ArithmeticError")
     for object_id in object_ids:
         ledger.objects[target_id, object_id] = ledger.objects[source_id, object_id]
         del ledger.objects[source_id, object_id]

@@ -19,7 +19,7 @@ const callOf = (api, step) => {
   const create = Object.values(api.tx[pallet]).find((call) => call.meta.name.toString() === step.call)
   if (create === undefined) throw new Error(`no call ${step.pallet}.${step.call}`)
   if (step.items.length) return create(step.items.map((item) => callOf(api, item)))
-  return create(...create.meta.args.map((argument) => step.arguments[argument.name.toString()]))
+  return create(...create.meta.fields.map(({ name }) => step.arguments[name.unwrap().toString()]))
 }
 
 const errorName = (api, error) => {

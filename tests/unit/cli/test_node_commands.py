@@ -65,7 +65,7 @@ def test_the_references_defaults_hold() -> None:
     assert config["chain"]["url"] == "ws://localhost:9944"
     sync = config["sync"]
     assert (sync["enabled"], sync["interval_s"], sync["retry_interval_s"]) == (False, 1200, 180)
-    assert (sync["workers"], sync["timeout_s"], sync["batch_size"]) == (20, 1800, 10_000)
+    assert (sync["workers"], sync["timeout_s"], sync["batch_size"]) == (20, None, 10_000)
     assert config["cleanup"]["enabled"] is False
     assert config["acceptance"]["max_batch_size"] == 20
     assert config["uploading"]["auth"] == "off"
@@ -122,6 +122,22 @@ def test_the_references_environment_of_cleanups(monkeypatch: pytest.MonkeyPatch)
     assert server("--cleanupInterval", "1")["cleanup"]["interval_s"] == 60
     monkeypatch.setenv("CLEANUP_INTERVAL", "often")
     assert run("storage", "server", "-w", "1", "-d", "/data", "--print-config").exit_code == 2
+
+
+def test_secrets_come_from_files_too_and_are_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of the file\n")
+    for name in ("ACCOUNT_URI", "ACCOUNT_PWD"):
+        monkeypatch.setenv(f"{name}_FILE", str(secret))
+    chain = server()["chain"]
+    assert (len(chain["keys"]), len(chain["passwords"])) == (1, 1)
+    given = ["--accountUriFile", str(secret), "-y", "//Bob", "--passwordFile", str(secret), "-p", "one", "-p", "two"]
+    result = run("storage", "server", "-w", "1", "-d", "/data", "--print-config=json", *given)
+    assert "of the file" not in result.output
+    assert "Bob" not in result.output
+    chain = server(*given)["chain"]
+    assert (len(chain["keys"]), len(chain["passwords"])) == (2, 3)
+    assert run("storage", "server", "-w", "1", "-d", "/data", "--passwordFile", str(tmp_path)).exit_code == 2
 
 
 def test_keys_come_from_flags_or_else_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

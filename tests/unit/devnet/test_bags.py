@@ -10,6 +10,7 @@ from joygrpc.devnet.ledger import bags
 from joygrpc.devnet.ledger.bags import NewObject, Upload
 from joygrpc.devnet.ledger.balances import TREASURY, free_balance
 from joygrpc.devnet.ledger.failures import ModuleError
+from joygrpc.devnet.ledger.records import Bag
 from joygrpc.devnet.limits import Limits
 
 from .worlds import BAG, OWNER, STATIC_BAG, STRANGER, World, content_id, storage_names
@@ -28,6 +29,15 @@ def refused(world: World, action: object, *arguments: object) -> str:
         action(world.ledger, *arguments)  # type: ignore[operator]
     assert world.snapshot() == before
     return caught.value.name
+
+
+def lower_limits(world: World, *, bucket: int, size: int, number: int) -> None:
+    world.admin.lead_storage(
+        "set_storage_bucket_voucher_limits",
+        storage_bucket_id=bucket,
+        new_objects_size_limit=size,
+        new_objects_number_limit=number,
+    )
 
 
 def events(world: World) -> tuple[Event, ...]:
@@ -133,20 +143,25 @@ class TestDeletion:
         bags.delete_objects(world.ledger, OWNER, BAG, [object_id])
         assert free_balance(world.ledger, STRANGER) > before
 
-    def test_refusals(self, world: World) -> None:
+    def test_refusals_in_order(self, world: World) -> None:
         bags.upload_objects(world.ledger, BAG, upload(world, 10, 20))
-        assert refused(world, bags.delete_objects, OWNER, BAG, []) == "DataObjectIdCollectionIsEmpty"
+        lower_limits(world, bucket=1, size=0, number=0)
+        absent = "dynamic:channel:9"
+        assert refused(world, bags.delete_objects, OWNER, absent, []) == "DataObjectIdCollectionIsEmpty"
+        assert refused(world, bags.delete_objects, OWNER, absent, [0, 9]) == "DynamicBagDoesntExist"
         assert refused(world, bags.delete_objects, OWNER, BAG, [0, 9]) == "DataObjectDoesntExist"
+        assert refused(world, bags.delete_objects, OWNER, BAG, [0]) == "StorageBucketObjectNumberLimitReached"
+
+    def test_blocked_uploads_do_not_block_it(self, world: World) -> None:
+        ids = bags.upload_objects(world.ledger, BAG, upload(world, 10))
+        world.ledger.uploading_blocked.value = True
+        bags.delete_objects(world.ledger, OWNER, BAG, ids)
+        assert world.ledger.bags[BAG].objects_number == 0
 
     def test_a_bucket_that_is_overdrawn_blocks_it(self, world: World) -> None:
         bags.upload_objects(world.ledger, BAG, upload(world, 10, 20))
         for size, number, error in ((9, 9, "Size"), (99, 0, "Number")):
-            world.admin.lead_storage(
-                "set_storage_bucket_voucher_limits",
-                storage_bucket_id=1,
-                new_objects_size_limit=size,
-                new_objects_number_limit=number,
-            )
+            lower_limits(world, bucket=1, size=size, number=number)
             expected = f"StorageBucketObject{error}LimitReached"
             assert refused(world, bags.delete_objects, OWNER, BAG, [1]) == expected
 
@@ -162,6 +177,23 @@ class TestReplacement:
 
     def test_both_lists_may_be_empty_and_prices_are_not_compared_then(self, world: World) -> None:
         assert bags.replace_objects(world.ledger, BAG, Upload(OWNER, (), 1, 1), []) == []
+
+    def test_refusals_in_order(self, world: World) -> None:
+        def refusal(bag: str, up: Upload, removals: list[int]) -> str:
+            return refused(world, bags.replace_objects, bag, up, removals)
+
+        absent, good = "dynamic:channel:9", upload(world, 10)
+        wrong = replace(upload(world, 0), expected_data_size_fee=1, expected_state_bloat_bond=1)
+        assert refusal(absent, wrong, [9]) == "DataSizeFeeChanged"
+        wrong = replace(upload(world, 0), expected_state_bloat_bond=1)
+        assert refusal(absent, wrong, [9]) == "DataObjectStateBloatBondChanged"
+        assert refusal(absent, upload(world, 0), [9]) == "DynamicBagDoesntExist"
+        assert refusal(BAG, upload(world, 0), [9]) == "ZeroObjectSize"
+        assert refusal(BAG, upload(world, 101, 1, 1, 1), [9]) == "DataObjectDoesntExist"
+        assert refusal(BAG, upload(world, 101, 1, 1, 1), []) == "StorageBucketObjectNumberLimitReached"
+        poor = "0x" + "77" * 32
+        assert refusal(BAG, upload(world, 101, payer=poor), []) == "StorageBucketObjectSizeLimitReached"
+        assert refusal(BAG, replace(good, payer=poor), []) == "InsufficientBalance"
 
 
 class TestMove:
@@ -186,6 +218,16 @@ class TestMove:
         assert refused(world, bags.move_objects, BAG, BAG, []) == "SourceAndDestinationBagsAreEqual"
         assert refused(world, bags.move_objects, BAG, STATIC_BAG, []) == "DataObjectIdCollectionIsEmpty"
         assert refused(world, bags.move_objects, BAG, STATIC_BAG, [0]) == "DataObjectDoesntExist"
+        ids = bags.upload_objects(world.ledger, BAG, upload(world, 10, 20))
+        world.admin.bind_bag(STATIC_BAG, add_storage=[world.storage_bucket(size_limit=29, objects_limit=1)])
+        assert refused(world, bags.move_objects, BAG, STATIC_BAG, ids) == "StorageBucketObjectNumberLimitReached"
+        lower_limits(world, bucket=2, size=29, number=2)
+        assert refused(world, bags.move_objects, BAG, STATIC_BAG, ids) == "StorageBucketObjectSizeLimitReached"
+
+    def test_totals_do_not_overflow(self, world: World) -> None:
+        ids = bags.upload_objects(world.ledger, BAG, upload(world, 10))
+        world.ledger.bags[STATIC_BAG] = Bag(objects_total_size=2**64 - 10)
+        assert refused(world, bags.move_objects, BAG, STATIC_BAG, ids) == "ArithmeticError"
 
 
 class TestDynamicBags:
@@ -238,6 +280,25 @@ class TestDynamicBags:
         assert refusal(poor, [0], distribution) == "InsufficientBalance"
         bags.create_dynamic_bag(world.ledger, BAG, good, [0], distribution)
         assert refusal(good, [0], distribution) == "DynamicBagExists"
+
+    def test_the_bag_is_looked_for_after_the_objects_and_before_room(self, world: World) -> None:
+        buckets = [0], ["0:0", "1:0"]
+        bags.create_dynamic_bag(world.ledger, BAG, upload(world), *buckets)
+        assert refused(world, bags.create_dynamic_bag, BAG, upload(world, 0), *buckets) == "ZeroObjectSize"
+        assert refused(world, bags.create_dynamic_bag, BAG, upload(world, 101), *buckets) == "DynamicBagExists"
+
+    def test_deletion_asks_whether_the_rest_fits(self, world: World) -> None:
+        buckets = [0], ["0:0", "1:0"]
+        bags.create_dynamic_bag(world.ledger, BAG, upload(world, 10), *buckets)
+        bags.create_dynamic_bag(world.ledger, "dynamic:channel:2", upload(world, 20), *buckets)
+        lower_limits(world, bucket=0, size=5, number=1)
+        expected = "StorageBucketObjectSizeLimitReached"
+        assert refused(world, bags.delete_dynamic_bag, OWNER, BAG) == expected
+        lower_limits(world, bucket=0, size=20, number=0)
+        expected = "StorageBucketObjectNumberLimitReached"
+        assert refused(world, bags.delete_dynamic_bag, OWNER, BAG) == expected
+        lower_limits(world, bucket=0, size=20, number=1)
+        bags.delete_dynamic_bag(world.ledger, OWNER, BAG)
 
     def test_deletion_takes_the_objects_along_without_an_event_of_theirs(self, world: World) -> None:
         bags.create_dynamic_bag(world.ledger, BAG, upload(world, 10, 20), [0], ["0:0", "1:0"])

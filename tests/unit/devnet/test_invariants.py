@@ -1,8 +1,6 @@
 """What holds after any sequence of calls, whatever they do."""
 
-import random
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +8,8 @@ from hypothesis import strategies as st
 
 from joygrpc.devnet.ledger.failures import DispatchFailure
 
-from .worlds import DISTRIBUTION_LEAD, STATIC_BAG, STORAGE_LEAD, STORAGE_WORKERS, World
+from .walk import Walk
+from .worlds import World
 
 
 def check(world: World) -> None:
@@ -36,85 +35,81 @@ def check(world: World) -> None:
     money = sum(info.data.free + info.data.reserved for _, info in ledger.accounts.items())
     assert money == ledger.total_issuance.value
     assert ledger.blacklist_size.value == len(ledger.blacklist)
+    assert ledger.family_number.value == len(ledger.families)
+    for policy in ledger.policies.items():
+        assert set(policy[1].families) <= set(ledger.families)
 
 
-def step(world: World, chance: random.Random) -> None:
-    """Something that may or may not be allowed."""
-    bag = chance.choice([STATIC_BAG, "dynamic:channel:1", "dynamic:channel:2"])
-    bucket = chance.randrange(4)
+class History:
+    """What must hold between one moment and the next."""
 
-    def some(limit: int) -> list[int]:
-        return [chance.randrange(limit) for _ in range(chance.randrange(3))]
+    def __init__(self, world: World) -> None:
+        self._ledger = world.ledger
+        self._accepted: set[int] = set()
+        self._counters: list[int] = []
+        self._ids: list[set[int]] = [set(), set(), set()]
+        self._overdrawn: set[int] = set()
 
-    def lead(name: str, **arguments: Any) -> None:
-        world.call(STORAGE_LEAD, "Storage", name, **arguments)
-
-    def distribute(name: str, **arguments: Any) -> None:
-        world.call(DISTRIBUTION_LEAD, "Storage", name, **arguments)
-
-    actions = [
-        lambda: world.storage_bucket(chance.randrange(3), size_limit=200, objects_limit=9),
-        lambda: lead("delete_storage_bucket", storage_bucket_id=bucket),
-        lambda: lead("update_storage_buckets_for_bag", bag_id=bag, add_buckets=some(4), remove_buckets=some(4)),
-        lambda: lead(
-            "set_storage_bucket_voucher_limits",
-            storage_bucket_id=bucket,
-            new_objects_size_limit=chance.randrange(300),
-            new_objects_number_limit=chance.randrange(12),
-        ),
-        world.distribution_bucket,
-        lambda: distribute("delete_distribution_bucket", bucket_id=f"0:{bucket}"),
-        lambda: distribute(
-            "update_distribution_buckets_for_bag",
-            bag_id=bag,
-            family_id=0,
-            add_buckets_indices=some(4),
-            remove_buckets_indices=some(4),
-        ),
-        lambda: world.objects(bag, *(chance.randrange(40) for _ in range(chance.randrange(4)))),
-        lambda: world.admin.delete_objects(bag, some(30)),
-        lambda: world.admin.move_objects(bag, STATIC_BAG, some(30)),
-        lambda: world.admin.create_channel(0, storage_buckets=some(4), distribution_buckets=[]),
-        lambda: world.call(
-            STORAGE_WORKERS[0],
-            "Storage",
-            "accept_pending_data_objects",
-            worker_id=0,
-            storage_bucket_id=bucket,
-            bag_id=bag,
-            data_objects=some(30),
-        ),
-    ]
-    with world.ledger.attempt():
-        chance.choice(actions)()
+    def check(self, lowered: int | None = None) -> None:
+        """`lowered` is the bucket whose limits were just set."""
+        ledger = self._ledger
+        objects = {object_id: stored for (_, object_id), stored in ledger.objects.items()}
+        assert len(objects) == len(ledger.objects), "an object is in one bag"
+        accepted = {object_id for object_id, stored in objects.items() if stored.accepted}
+        assert self._accepted & objects.keys() <= accepted, "acceptance is for ever"
+        self._accepted = accepted
+        counters = [
+            ledger.next_object_id.value,
+            ledger.next_storage_bucket_id.value,
+            ledger.next_family_id.value,
+        ]
+        ids = [set(objects), set(ledger.storage_buckets), set(ledger.families)]
+        for before, now, known, present in zip(self._counters or [0] * 3, counters, self._ids, ids, strict=True):
+            assert all(before <= new < now for new in present - known), "ids are given once, in order"
+        self._counters, self._ids = counters, ids
+        overdrawn = {
+            bucket_id
+            for bucket_id, bucket in ledger.storage_buckets.items()
+            if bucket.voucher.objects_used > bucket.voucher.objects_limit
+            or bucket.voucher.size_used > bucket.voucher.size_limit
+        }
+        assert overdrawn - self._overdrawn <= {lowered}, "only lower limits overdraw a voucher"
+        self._overdrawn = overdrawn
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_books_always_balance(seed: int) -> None:
-    chance = random.Random(seed)
     world = World()
-    world.admin.create_family()
-    for _ in range(120):
+    walk, history = Walk(world, seed), History(world)
+    for _ in range(150):
         before = world.snapshot()
         try:
-            step(world, chance)
+            walk.step()
         except DispatchFailure:
             assert world.snapshot() == before
         check(world)
+        history.check(walk.lowered)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_walk_gets_somewhere(seed: int) -> None:
     """The property above is not kept by everything being refused."""
-    chance = random.Random(seed)
     world = World()
-    world.admin.create_family()
-    done = 0
-    for _ in range(200):
+    walk = Walk(world, seed)
+    for _ in range(1000):
         try:
-            step(world, chance)
+            walk.step()
         except DispatchFailure:
             continue
-        done += 1
-    assert done > 30
+    assert walk.seen.keys() >= {
+        "DataObjectsUploaded",
+        "DataObjectsUpdated",
+        "DataObjectsMoved",
+        "DataObjectsDeleted",
+        "DynamicBagCreated",
+        "StorageBucketsUpdatedForBag",
+        "StorageBucketVoucherLimitsSet",
+        "PendingDataObjectsAccepted",
+        "DistributionBucketsUpdatedForBag",
+    }

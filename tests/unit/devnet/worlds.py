@@ -7,6 +7,7 @@ from joygrpc.devnet.accounts import dev_account
 from joygrpc.devnet.administrator import HUGE, Administrator
 from joygrpc.devnet.events import Event
 from joygrpc.devnet.ledger.bags import NewObject
+from joygrpc.devnet.ledger.balances import TREASURY
 from joygrpc.devnet.ledger.calls import Call, Origin
 from joygrpc.devnet.ledger.dispatch import Dispatcher
 from joygrpc.devnet.ledger.failures import BadOrigin, DispatchFailure, ModuleError
@@ -37,6 +38,8 @@ class World:
         self.ledger = Ledger(self.limits)
         self.dispatcher = Dispatcher(self.ledger, self.runtime)
         self.admin = Administrator(self.ledger, self.dispatcher)
+        # As at genesis.
+        self.admin.fund(TREASURY, self.limits.existential_deposit)
         self.admin.fund(OWNER)
         self.admin.fund(STRANGER)
         self.admin.create_member(OWNER, handle="owner")
@@ -77,6 +80,22 @@ class World:
 
     def storage_bucket(self, worker: int | None = 0, **options: Any) -> int:
         return self.admin.create_storage_bucket(worker_id=worker, **options)
+
+    def accept_storage(self, bucket: int, worker: int, transactor: str | None = None) -> None:
+        """The invited worker takes over a storage bucket; the transactor is its own account unless given."""
+        self.call(
+            STORAGE_WORKERS[worker],
+            "Storage",
+            "accept_storage_bucket_invitation",
+            worker_id=worker,
+            storage_bucket_id=bucket,
+            transactor_account_id=transactor or STORAGE_WORKERS[worker],
+        )
+
+    def accept_delivery(self, bucket: str, worker: int) -> None:
+        """The invited worker becomes an operator of a distribution bucket."""
+        signer, name = DISTRIBUTION_WORKERS[worker], "accept_distribution_bucket_invitation"
+        self.call(signer, "Storage", name, worker_id=worker, bucket_id=bucket)
 
     def distribution_bucket(self, family: int = 0, worker: int | None = None) -> str:
         bucket_id = self.admin.create_distribution_bucket(family)

@@ -66,7 +66,7 @@ def test_head_ignores_ranges_and_heeds_conditions() -> None:
 def test_not_modified_has_no_content_headers() -> None:
     answer = decide(asked(If_None_Match='"gWabc"', Range="bytes=500-"), FACTS, HIT)
     assert (answer.status, answer.part) == (304, None)
-    assert set(answer.headers) == {"Cache-Control", "ETag", "Accept-Ranges", "X-Cache", "X-Data-Source"}
+    assert set(answer.headers) == {"Cache-Control", "ETag", "Accept-Ranges", "X-Cache", "X-Data-Source", "Cache-Status"}
 
 
 def test_conditions_come_before_ranges() -> None:
@@ -84,3 +84,29 @@ def test_empty_object() -> None:
 def test_hint_of_a_request() -> None:
     assert asked(Range="bytes=3-4").hint == (3, 2)
     assert asked("HEAD", Range="bytes=3-4").hint == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "source", "get", "head"),
+    [
+        (CacheState.HIT, DataSource.LOCAL, "hit", "hit"),
+        (CacheState.PENDING, DataSource.LOCAL, "fwd=partial; stored; collapsed", "fwd=partial"),
+        (CacheState.MISS, DataSource.LOCAL, "fwd=miss; stored", "fwd=miss"),
+        (CacheState.MISS, DataSource.EXTERNAL, "fwd=miss", "fwd=miss"),
+    ],
+)
+def test_cache_status(state: CacheState, source: DataSource, get: str, head: str) -> None:
+    told = "hit" if state is CacheState.HIT else head
+    assert decide(asked(), FACTS, Provenance(state, source)).headers["Cache-Status"] == f"joygrpc; {get}"
+    assert decide(asked("HEAD"), FACTS, Provenance(state)).headers["Cache-Status"] == f"joygrpc; {head}"
+    not_modified = decide(asked(If_None_Match='"gWabc"'), FACTS, Provenance(state, source))
+    assert not_modified.headers["Cache-Status"] == f"joygrpc; {told}", "nothing was fetched for it"
+    assert "Cache-Status" not in decide(asked(), FACTS).headers, "a storage node is no cache"
+
+
+def test_a_head_tells_no_type_that_may_change() -> None:
+    unseen = ObjectFacts(7, 100, "gWabc")
+    assert "Content-Type" not in decide(asked("HEAD"), unseen, Provenance(CacheState.MISS)).headers
+    for provenance in (None, Provenance(CacheState.HIT)):
+        assert decide(asked("HEAD"), unseen, provenance).headers["Content-Type"] == "application/octet-stream"
+    assert decide(asked("HEAD"), FACTS, Provenance(CacheState.MISS)).headers["Content-Type"] == "video/mp4"

@@ -166,7 +166,7 @@ async def test_without_the_transactors_key_objects_stay_pending(
     assert await state(index, 1) is ObjectState.PENDING
     chain.buckets[BUCKET] = active_bucket()
     await buckets.refresh()
-    await index.retry_now([1])
+    await service.keys_changed()
     chain.outcomes = [included(GOOD)]
     await service.run_once()
     assert len(chain.submitted) == 1

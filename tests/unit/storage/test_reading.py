@@ -29,6 +29,7 @@ def drifts() -> list[str]:
 async def reads(store: DiskStore, index: ObjectIndex, drifts: list[str]) -> ReadService:
     await stored(store, 1, BYTES)
     await index.put(KeptObject(1, len(BYTES), HASH, ObjectState.STORED, str(BAG), has_tree=True))
+
     async def revoke(_: object) -> None:
         return
 

@@ -16,11 +16,12 @@ from joygrpc.storage.claims import Claims
 from joygrpc.storage.data_directory import DataDirectory
 from joygrpc.storage.disk_store import DiskStore
 from joygrpc.storage.index import ObjectIndex
+from joygrpc.storage.metrics import PEER_REFUSALS
 from joygrpc.storage.objects import KeptObject, ObjectState
 from joygrpc.storage.peer_health import PeerHealth
-from joygrpc.storage.peer_sources import HOST_ID_HEADER, PeerSources
+from joygrpc.storage.peer_sources import HOST_ID_HEADER, PeerSources, SourceProblem
 from joygrpc.storage.store import DiskFull
-from joygrpc.storage.sync import SyncIncomplete, SyncService
+from joygrpc.storage.sync import MAX_QUEUED, SyncIncomplete, SyncService
 from joygrpc.storage.transfers import Transfers
 from tests.unit.storage.conftest import BAG, WORKER, MemoryDirectory
 from tests.unit.storage.test_disk_store import BYTES, tree_of
@@ -198,3 +199,118 @@ async def test_a_full_disk_ends_the_run(
         owe(directory, 1, peers=[url])
         with pytest.raises(DiskFull):
             await service.run_once()
+
+
+async def test_only_what_is_new_is_looked_at_when_it_is_told_of(
+    service: SyncService, index: ObjectIndex, directory: MemoryDirectory
+) -> None:
+    async with peer(honest) as url:
+        owe(directory, 1, 2, 3, peers=[url])
+        service.note_objects([2, 77])
+        await service.run_new()
+        assert [await index.get(object_id) is not None for object_id in (1, 2, 3)] == [False, True, False]
+        service.note_bag(BAG)
+        await service.run_new()
+        assert await index.unserved([1, 2, 3]) == []
+
+
+async def test_a_bag_that_is_none_of_ours_is_not_fetched(
+    service: SyncService, index: ObjectIndex, directory: MemoryDirectory
+) -> None:
+    directory.bag_buckets = (99,)
+    async with peer(honest) as url:
+        owe(directory, 1, peers=[url])
+        service.note_bag(BAG)
+        await service.run_new()
+    assert await index.get(1) is None
+
+
+async def test_what_was_new_and_failed_is_tried_again(
+    service: SyncService, index: ObjectIndex, directory: MemoryDirectory
+) -> None:
+    async with peer(missing) as url, peer(honest) as good:
+        owe(directory, 1, peers=[url])
+        service.note_objects([1])
+        with pytest.raises(SyncIncomplete):
+            await service.run_new()
+        owe(directory, 1, peers=[url, good])
+        await service.run_new()
+    assert await index.get(1) is not None
+
+
+async def test_too_many_new_objects_ask_for_a_walk(service: SyncService) -> None:
+    service.note_objects(range(MAX_QUEUED + 1))
+    assert service.walk_wanted
+
+
+async def test_a_walk_goes_on_where_it_was_interrupted(
+    service: SyncService, index: ObjectIndex, directory: MemoryDirectory
+) -> None:
+    asked: list[str] = []
+    stop = asyncio.Event()
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        asked.append(request.match_info["id"])
+        if request.match_info["id"] == "9":
+            stop.set()
+            await asyncio.Event().wait()
+        return web.Response(body=BYTES)
+
+    async with peer(note) as url:
+        owe(directory, *range(1, 13), peers=[url])
+        running = asyncio.create_task(service.run_once())
+        await stop.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert 0 < await index.note("sync-after", -1) < 9
+    async with peer(honest) as url:
+        owe(directory, *range(1, 13), peers=[url])
+        await service.run_once()
+    assert await index.unserved(list(range(1, 13))) == []
+    assert await index.note("sync-after") == -1
+
+
+async def test_a_peer_with_our_own_address_is_not_asked(service: SyncService, directory: MemoryDirectory) -> None:
+    async with peer(honest) as url:
+        owe(directory, 1, peers=[url])
+        directory.endpoint = url + "/"
+        with pytest.raises(SyncIncomplete):
+            await service.run_once()
+
+
+async def test_an_object_that_waits_for_takeover_is_not_fetched(
+    service: SyncService, directory: MemoryDirectory, index: ObjectIndex
+) -> None:
+    async def late(object_id: int) -> KeptObject | None:
+        return KeptObject(object_id, len(BYTES), HASH, ObjectState.UNVERIFIED, str(BAG))
+
+    service._late = late
+    owe(directory, 1, peers=[])
+    await service.run_once()
+    assert await index.get(1) is None
+
+
+PROBLEMS = {
+    wrong: SourceProblem.WRONG_BYTES,
+    short: SourceProblem.TRUNCATED,
+    endless: SourceProblem.TOO_LONG,
+    reset: SourceProblem.BROKEN,
+    stalled: SourceProblem.STALLED,
+    redirecting: SourceProblem.REDIRECTED,
+    huge_headers: SourceProblem.HEADERS,
+    missing: SourceProblem.ABSENT,
+}
+
+
+@pytest.mark.parametrize(("answer", "problem"), PROBLEMS.items())
+async def test_each_refusal_is_counted_by_its_name(
+    service: SyncService, directory: MemoryDirectory, answer: Answer, problem: SourceProblem
+) -> None:
+    refusals = PEER_REFUSALS.labels("1", "rest", problem.value)
+    before = refusals._value.get()
+    async with peer(answer) as url:
+        owe(directory, 1, peers=[url])
+        with pytest.raises(SyncIncomplete):
+            await service.run_once()
+    assert refusals._value.get() > before

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,8 +17,8 @@ from joygrpc.storage.disk_store import DiskStore
 from joygrpc.storage.index import ObjectIndex
 from joygrpc.storage.objects import KeptObject, ObjectState
 from joygrpc.storage.tokens import TokenService
-from joygrpc.storage.upload_checks import UploadRequest
-from joygrpc.storage.uploads import UploadLimits, UploadService
+from joygrpc.storage.upload_checks import UploadRequest, host_of
+from joygrpc.storage.uploads import TooManyUploads, UploadLimits, UploadService
 from tests.unit.storage.conftest import BUCKET, WORKER, MemoryChain
 
 DATA = random.Random(1).randbytes(2 * GROUP_SIZE + 5)
@@ -253,3 +254,30 @@ async def test_cut_uploads_are_forgotten_in_time(make: Make, store: DiskStore) -
     with pytest.raises(JoygrpcError):
         async with uploads.begin(UploadRequest(7, BUCKET, "dynamic:channel:1", offset=10)):
             pass
+
+
+async def test_one_client_does_not_take_all_slots(make: Make, chain: MemoryChain) -> None:
+    uploads = make(max_per_client=1)
+    chain.add_object(8, len(DATA), multihash_of_bytes(DATA))
+    here = replace(REQUEST, client="ipv4:192.0.2.1:1000")
+    async with uploads.begin(here):
+        with pytest.raises(TooManyUploads):
+            await send(uploads, DATA, request=replace(here, object_id=8, client="ipv4:192.0.2.1:2000"))
+        await send(uploads, DATA, request=replace(here, object_id=8, client="192.0.2.2"))
+    await send(uploads, DATA, request=here)
+
+
+@pytest.mark.parametrize(
+    ("client", "host"),
+    [
+        ("ipv4:192.0.2.1:4000", "192.0.2.1"),
+        ("ipv6:%5B2001:db8::1%5D:4000", "2001:db8::1"),
+        ("ipv6:[2001:db8::1]:4000", "2001:db8::1"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("unix:", ""),
+        ("", ""),
+    ],
+)
+def test_hosts_of_clients(client: str, host: str) -> None:
+    assert host_of(client) == host
