@@ -91,13 +91,21 @@ class RunningDistributor:
 
     async def read(self, object_id: int, offset: int = 0, limit: int = 0) -> tuple[pb.OpenAssetResponse, bytes]:
         """What `ReadAsset` answers: the facts and the bytes."""
-        responses = [
-            response
-            async for response in self.local.ReadAsset(
-                pb.ReadAssetRequest(object_id=object_id, offset=offset, limit=limit), timeout=20
-            )
-        ]
-        return responses[0].asset, b"".join(response.data for response in responses[1:])
+        received = bytearray()
+        asset = await self.read_into(received, object_id, offset, limit)
+        return asset, bytes(received)
+
+    async def read_into(
+        self, received: bytearray, object_id: int, offset: int = 0, limit: int = 0
+    ) -> pb.OpenAssetResponse:
+        """What `ReadAsset` answers; the bytes are there also when it fails."""
+        asset = pb.OpenAssetResponse()
+        request = pb.ReadAssetRequest(object_id=object_id, offset=offset, limit=limit)
+        async for response in self.local.ReadAsset(request, timeout=20):
+            if response.HasField("asset"):
+                asset = response.asset
+            received += response.data
+        return asset
 
     async def facts(self, object_id: int) -> pb.OpenAssetResponse:
         """What HEAD asks for."""
